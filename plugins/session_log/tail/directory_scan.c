@@ -67,9 +67,17 @@ static const char *get_base_name(const char *path) {
   return slash == NULL ? path : slash + 1;
 }
 
-/* Paths of files of the log in one directory, borrowed, sorted by name. */
+/* In one directory; with more, only their rotated files are looked for. */
+#define LINK_TARGETS_MAX 64
+
+struct live_name {
+  const char *path; /* first: the sorts compare it; borrowed */
+  bool is_target;   /* of a symbolic link */
+};
+
+/* Files of the log in one directory, sorted by name. */
 struct live_names {
-  const char **paths;
+  struct live_name *items;
   size_t len;
 };
 
@@ -83,7 +91,7 @@ static bool is_live_name(const struct live_names *names, const char *name,
   char live[NAME_MAX + 1];
   (void)snprintf(live, sizeof(live), "%.*s%.*s", (int)bytes, name,
                  (int)end_bytes, end);
-  return bsearch(live, names->paths, names->len, sizeof(*names->paths),
+  return bsearch(live, names->items, names->len, sizeof(*names->items),
                  compare_base_name) != NULL;
 }
 
@@ -104,6 +112,35 @@ static bool is_dated_name_of_any(const struct live_names *names,
   return false;
 }
 
+/* app-1.log and app-12.log: equal but for the numbers in them. */
+static bool differ_in_numbers_only(const char *a, const char *b) {
+  bool has_number = false;
+  while (*a != '\0' && *b != '\0') {
+    if (isdigit((unsigned char)*a) && isdigit((unsigned char)*b)) {
+      has_number = true;
+      a += strspn(a, "0123456789");
+      b += strspn(b, "0123456789");
+    } else if (*a++ != *b++) {
+      return false;
+    }
+  }
+  return has_number && *a == *b;
+}
+
+/* A link may have been moved over several files since the last scan. */
+static bool is_beside_target(const struct live_names *names, const char *name) {
+  size_t targets = 0;
+  for (size_t i = 0; i < names->len && targets < LINK_TARGETS_MAX; i++) {
+    if (names->items[i].is_target) {
+      targets++;
+      if (differ_in_numbers_only(get_base_name(names->items[i].path), name)) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
 /* logrotate adds ".backup" to a name that it finds taken. */
 static bool is_rotation_of_any(const struct live_names *names,
                                const char *name) {
@@ -112,11 +149,13 @@ static bool is_rotation_of_any(const struct live_names *names,
   size_t stem = dot == NULL ? 0 : (size_t)(dot - name);
   return is_dated_name_of_any(names, name, len) ||
          (stem > 0 && is_word_suffix(dot, len - stem) &&
-          is_dated_name_of_any(names, name, stem));
+          is_dated_name_of_any(names, name, stem)) ||
+         is_beside_target(names, name);
 }
 
 bool directory_scan_is_rotated_name(const char *live, const char *name) {
-  const struct live_names one = {&live, 1};
+  struct live_name item = {.path = live};
+  const struct live_names one = {&item, 1};
   return is_rotation_of_any(&one, name);
 }
 
@@ -296,7 +335,8 @@ find_or_add_listing(struct directory_scan *scan, const char *key) {
 static uint64_t hash_live_names(const struct live_names *live) {
   uint64_t hash = 0;
   for (size_t i = 0; live != NULL && i < live->len; i++) {
-    hash = hash_map_hash_seeded(live->paths[i], strlen(live->paths[i]), hash);
+    hash = hash_map_hash_seeded(live->items[i].path,
+                                strlen(live->items[i].path), hash);
   }
   return hash;
 }
@@ -424,9 +464,10 @@ static int compare_directory_then_name(const void *a, const void *b) {
  * name. */
 static int list_live_names(struct directory_scan *scan, const char *const *more,
                            size_t more_len, struct live_names *ret_names) {
-  const char **paths = calloc(2 * scan->len + more_len + 1, sizeof(*paths));
+  struct live_name *items =
+      calloc(2 * scan->len + more_len + 1, sizeof(*items));
   size_t len = 0;
-  if (paths == NULL) {
+  if (items == NULL) {
     return -ENOMEM;
   }
   for (size_t i = 0; i < scan->len; i++) {
@@ -434,30 +475,30 @@ static int list_live_names(struct directory_scan *scan, const char *const *more,
     if (!item->is_live) {
       continue;
     }
-    paths[len++] = item->path;
+    items[len++].path = item->path;
     if (item->status.is_linked && item->target == NULL) {
       item->target = realpath(item->path, NULL); /* NULL: it is gone by now */
     }
     if (item->target != NULL) {
-      paths[len++] = item->target;
+      items[len++] = (struct live_name){item->target, true};
     }
   }
   for (size_t i = 0; i < more_len; i++) {
-    paths[len++] = more[i];
+    items[len++].path = more[i];
   }
-  qsort(paths, len, sizeof(*paths), compare_directory_then_name);
-  *ret_names = (struct live_names){paths, len};
+  qsort(items, len, sizeof(*items), compare_directory_then_name);
+  *ret_names = (struct live_names){items, len};
   return 0;
 }
 
 /* Returns how many of the first names are in the same directory. */
 static size_t count_in_same_directory(const struct live_names *names) {
-  const char *first = names->paths[0];
+  const char *first = names->items[0].path;
   size_t bytes = count_directory_bytes(first);
   size_t len = 1;
   while (len < names->len &&
-         count_directory_bytes(names->paths[len]) == bytes &&
-         memcmp(names->paths[len], first, bytes) == 0) {
+         count_directory_bytes(names->items[len].path) == bytes &&
+         memcmp(names->items[len].path, first, bytes) == 0) {
     len++;
   }
   return len;
@@ -466,9 +507,10 @@ static size_t count_in_same_directory(const struct live_names *names) {
 /* Adds the rotated files of these, which are all in one directory. */
 static int add_rotated_beside(struct directory_scan *scan,
                               const struct live_names *names) {
-  int directory_len = (int)count_directory_bytes(names->paths[0]);
+  int directory_len = (int)count_directory_bytes(names->items[0].path);
   char path[PATH_MAX];
-  (void)snprintf(path, sizeof(path), "%.*s", directory_len, names->paths[0]);
+  (void)snprintf(path, sizeof(path), "%.*s", directory_len,
+                 names->items[0].path);
   const struct wanted_names wanted = {.live = names};
   const struct directory_scan_listing *listing = NULL;
   int code = list_names(scan, path, directory_len == 0 ? "." : path, &wanted,
@@ -476,8 +518,8 @@ static int add_rotated_beside(struct directory_scan *scan,
   for (size_t i = 0;
        code == 0 && i < listing->len && scan->len < DIRECTORY_SCAN_MAX; i++) {
     struct tail_file_status status;
-    (void)snprintf(path, sizeof(path), "%.*s%s", directory_len, names->paths[0],
-                   listing->names[i]);
+    (void)snprintf(path, sizeof(path), "%.*s%s", directory_len,
+                   names->items[0].path, listing->names[i]);
     if (tail_file_stat_path(path, &status) == 0 && status.is_regular) {
       code = add_scanned_file(scan, path, &status, false);
     }
@@ -491,11 +533,11 @@ int directory_scan_add_rotated(struct directory_scan *scan,
   int code = list_live_names(scan, paths, paths_len, &all);
   struct live_names here = all;
   for (size_t at = 0; at < all.len && code == 0; at += here.len) {
-    here = (struct live_names){all.paths + at, all.len - at};
+    here = (struct live_names){all.items + at, all.len - at};
     here.len = count_in_same_directory(&here);
     code = add_rotated_beside(scan, &here);
   }
-  free(all.paths);
+  free(all.items);
   return code;
 }
 

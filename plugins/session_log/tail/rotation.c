@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "session_log/tail/edited_file.h"
+
 int rotation_add(struct rotation *rotation, struct tail_file *file) {
   struct tail_file **files =
       realloc(rotation->files, (rotation->files_len + 1) * sizeof(file));
@@ -110,6 +112,21 @@ static int continue_in_copy(struct rotation *rotation, struct tail_file *copy,
   return tail_file_rewind(original);
 }
 
+static bool has_taken_place_of(const struct tail_file *file,
+                               const struct tail_file *former) {
+  return file->is_live &&
+         (!former->is_listed || (strcmp(file->path, former->first_path) == 0 &&
+                                 strcmp(file->path, former->path) != 0));
+}
+
+/* FILE (open) has taken the place of a log, which is read to its own end and
+ * has the first KNOWN bytes of FILE, too. */
+static void follow_replacement(struct tail_file *file, uint64_t known) {
+  file->state = TAIL_FILE_FOLLOWED;
+  file->original = NULL;
+  (void)tail_file_resume_at(file, known);
+}
+
 /* Decides whether FILE (open) is a copy of another file or new.
  * Returns 0, or -EAGAIN to decide at the next poll. */
 static int classify_file(struct rotation *rotation, struct tail_file *file) {
@@ -118,7 +135,9 @@ static int classify_file(struct rotation *rotation, struct tail_file *file) {
   if (code < 0) {
     return code;
   }
-  if (code == 1) {
+  if (code == 1 && original->is_listed && has_taken_place_of(file, original)) {
+    follow_replacement(file, file->size);
+  } else if (code == 1) {
     file->state = TAIL_FILE_COPY;
     file->original = original;
   } else {
@@ -129,6 +148,48 @@ static int classify_file(struct rotation *rotation, struct tail_file *file) {
     file->marker = (struct tail_file_mark){0};
   }
   return 0;
+}
+
+/* ---- edited files ---- */
+
+/* Where the lines of FORMER end in FILE: those up to its own end, which are
+ * read from it, or those that were read. Returns 1 or 0. */
+static int find_former_end(const struct tail_file *file,
+                           const struct tail_file *former,
+                           uint64_t *ret_offset) {
+  struct tail_file_mark end = {0};
+  if (former->fd >= 0 && edited_file_read_end_mark(former, &end) == 0 &&
+      edited_file_find_mark(file, &end, ret_offset) == 1) {
+    return 1;
+  }
+  return former->offset > 0 &&
+         edited_file_find_mark(file, &former->marker, ret_offset) == 1;
+}
+
+void rotation_skip_read_lines(struct rotation *rotation,
+                              struct tail_file *file) {
+  uint64_t offset = 0;
+  int is_found = 0;
+  for (size_t i = 0; i < rotation->files_len && !is_found; i++) {
+    struct tail_file *former = rotation->files[i];
+    bool is_in_place =
+        former->is_listed && strcmp(former->path, former->first_path) == 0;
+    if (former == file || former->state != TAIL_FILE_FOLLOWED || is_in_place ||
+        !directory_scan_may_be_copy(file->path, former->first_path)) {
+      continue;
+    }
+    is_found = find_former_end(file, former, &offset);
+    if (is_found && former->fd < 0 && !former->is_listed) {
+      rotation_finish_file(rotation, former); /* FILE has all its lines */
+    }
+  }
+  if (!is_found) {
+    is_found = edited_file_find_mark(file, &file->former, &offset) == 1;
+  }
+  file->former = (struct tail_file_mark){0};
+  if (is_found) {
+    (void)tail_file_resume_at(file, offset);
+  }
 }
 
 /* ---- the first scan: these files are older than the plugin ---- */
@@ -232,17 +293,25 @@ static void recheck_copy(struct rotation *rotation, struct tail_file *copy) {
       tail_file_stat_path(copy->path, &status) != 0) {
     return;
   }
-  bool is_replacement = original != NULL && copy->is_live &&
-                        !original->is_listed && !original->is_truncated;
+  bool is_replacement = original != NULL && !original->is_truncated &&
+                        has_taken_place_of(copy, original);
   bool has_changed =
       status.size != copy->size || (original != NULL && original->is_truncated);
   if ((!is_replacement && !has_changed) || tail_file_open(copy) != 0) {
     return;
   }
+  uint64_t known = copy->size; /* that many bytes are the original's, too */
   copy->size = status.size;
   copy->modified_ns = status.modified_ns;
+  if (is_replacement && original->is_listed) {
+    follow_replacement(copy, known);
+    return;
+  }
   if (is_replacement) {
     inherit_position(copy, original);
+    if (known < copy->offset) {
+      (void)tail_file_resume_at(copy, known);
+    }
     rotation_finish_file(rotation, original);
     return;
   }

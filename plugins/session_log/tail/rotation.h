@@ -41,6 +41,12 @@ void rotation_close_failed_file(const struct rotation *rotation,
  * Its copies have no original then. */
 void rotation_finish_file(struct rotation *rotation, struct tail_file *file);
 
+/* FILE (open) is about to be read from its beginning: moves its offset behind
+ * the lines that were read of the file whose place it has taken, or of itself
+ * before it was written anew. */
+void rotation_skip_read_lines(struct rotation *rotation,
+                              struct tail_file *file);
+
 /* Adds the files that SCAN has found and that are not known yet, and looks
  * again at copies: which hold new lines, which repeat what was read. Forgets
  * files that are gone and read. The known files are checked before. Returns 0

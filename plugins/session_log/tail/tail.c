@@ -231,6 +231,9 @@ static int read_file_lines(struct tail *tail, struct tail_file *file,
   int code = 0;
   if (file->offset == 0 && file->head.bytes == 0) {
     code = tail_file_rewind(file); /* passes over leading NULs */
+    if (code == 0) {
+      rotation_skip_read_lines(&tail->rotation, file);
+    }
   }
   if (is_closing_due(file, now)) {
     file->is_final = true;
@@ -265,16 +268,34 @@ static int read_changed_files(struct tail *tail, const struct tail_time *now,
 
 /* ---- closing what is finished ---- */
 
+/* A file that was rotated and read to its end before has lost nothing; one that
+ * was still written to may have had further lines. */
+static void count_lost_file(struct tail *tail, const struct tail_file *file,
+                            const struct tail_time *now) {
+  bool was_rotated = file->closing_ms != 0 &&
+                     file->closing_ms < now->mono_ms + TAIL_ROTATE_WAIT_MS;
+  uint64_t unread = file->size > file->offset ? file->size - file->offset : 0;
+  if (was_rotated && unread == 0) {
+    return;
+  }
+  tail->stats.lost_files++;
+  log_write(tail->rotation.log, LOG_LEVEL_WARNING,
+            "log \"%s\": %s: gone before it was read to its end: %llu bytes "
+            "and what was written later are lost",
+            tail->rotation.options->head.label, file->path,
+            (unsigned long long)unread);
+}
+
 /* Ends a followed file that was read to its end and has no writer any more. */
 static void finish_file(struct tail *tail, struct tail_file *file,
                         const struct tail_time *now) {
-  bool is_lost = file->fd < 0 && !file->is_listed;
+  bool is_gone = file->fd < 0 && !file->is_listed;
   bool is_read = file->fd >= 0 && file->is_final && file->offset >= file->size;
   if (file->state != TAIL_FILE_FOLLOWED) {
     return;
   }
-  if (is_lost) {
-    tail->stats.lost_files++;
+  if (is_gone) {
+    count_lost_file(tail, file, now);
   } else if (!is_read) {
     return;
   } else if (file->is_live && !is_closing_due(file, now)) {

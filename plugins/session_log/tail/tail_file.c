@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -21,60 +20,11 @@
 
 /* Coarser than the clock of any file system that keeps sub-second times. */
 #define SETTLED_NS INT64_C(2500000000)
-#define NS_PER_S INT64_C(1000000000)
 #define NFS_MAGIC 0x6969
 /* How far back the start of an unfinished line is looked for. */
 #define LINE_SEARCH_BYTES 65536
 
 static atomic_size_t open_files; /* of all logs: the limit is the process's */
-
-/* ---- which file this is ---- */
-
-static int64_t convert_timestamp_ns(const struct statx_timestamp *time) {
-  return (int64_t)time->tv_sec * NS_PER_S + (int64_t)time->tv_nsec;
-}
-
-/* statx(2) is the only call that reports the time of birth. */
-static int read_stat(int fd, const char *path, int flags,
-                     struct tail_file_status *ret_status) {
-  struct statx found;
-  if (statx(fd, path, flags, STATX_BASIC_STATS | STATX_BTIME, &found) != 0) {
-    return -errno;
-  }
-  bool has_birth = (found.stx_mask & STATX_BTIME) != 0;
-  *ret_status = (struct tail_file_status){
-      .identity = {.device = ((uint64_t)found.stx_dev_major << 32) |
-                             found.stx_dev_minor,
-                   .inode = found.stx_ino,
-                   .born_ns =
-                       has_birth ? convert_timestamp_ns(&found.stx_btime) : 0},
-      .size = found.stx_size,
-      .modified_ns = convert_timestamp_ns(&found.stx_mtime),
-      .is_regular = S_ISREG(found.stx_mode),
-      .is_directory = S_ISDIR(found.stx_mode),
-      .is_linked = S_ISLNK(found.stx_mode),
-  };
-  return 0;
-}
-
-int tail_file_stat_path(const char *path, struct tail_file_status *ret_status) {
-  int code = read_stat(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, ret_status);
-  if (code == 0 && ret_status->is_linked) {
-    code = read_stat(AT_FDCWD, path, 0, ret_status);
-    ret_status->is_linked = true;
-  }
-  return code;
-}
-
-int tail_file_stat_fd(int fd, struct tail_file_status *ret_status) {
-  return read_stat(fd, "", AT_EMPTY_PATH, ret_status);
-}
-
-bool tail_file_is_same(const struct tail_file_identity *a,
-                       const struct tail_file_identity *b) {
-  return a->device == b->device && a->inode == b->inode &&
-         a->born_ns == b->born_ns;
-}
 
 /* ---- a file's life ---- */
 
@@ -164,9 +114,7 @@ void tail_file_close(struct tail_file *file) {
 
 /* ---- what a file holds ---- */
 
-/* pread(2), repeated after a signal and a short read. Returns the bytes read,
- * less only at the end of the file; negative errno. */
-static int64_t read_file_at(int fd, void *data, size_t bytes, uint64_t from) {
+int64_t tail_file_read_at(int fd, void *data, size_t bytes, uint64_t from) {
   size_t done = 0;
   while (done < bytes) {
     ssize_t got =
@@ -203,7 +151,7 @@ static int read_and_compare_mark(const struct tail_file_mark *mark, int fd) {
   if (mark->bytes == 0) {
     return 1;
   }
-  int64_t got = read_file_at(fd, data, mark->bytes, mark->from);
+  int64_t got = tail_file_read_at(fd, data, mark->bytes, mark->from);
   if (got < 0) {
     return (int)got;
   }
@@ -216,8 +164,8 @@ static int read_and_compare_mark(const struct tail_file_mark *mark, int fd) {
 static int read_and_compare_files(int a, int b, uint64_t from, size_t bytes) {
   char data_a[TAIL_FILE_HEAD_BYTES];
   char data_b[TAIL_FILE_HEAD_BYTES];
-  int64_t got_a = read_file_at(a, data_a, bytes, from);
-  int64_t got_b = read_file_at(b, data_b, bytes, from);
+  int64_t got_a = tail_file_read_at(a, data_a, bytes, from);
+  int64_t got_b = tail_file_read_at(b, data_b, bytes, from);
   if (got_a < 0 || got_b < 0) {
     return (int)(got_a < 0 ? got_a : got_b);
   }
@@ -237,7 +185,7 @@ static int seek_first_data(int fd, uint64_t size, uint64_t *ret_offset) {
       break;
     }
     at = next < 0 ? at : (uint64_t)next;
-    int64_t got = read_file_at(fd, data, sizeof(data), at);
+    int64_t got = tail_file_read_at(fd, data, sizeof(data), at);
     if (got < 0) {
       return (int)got;
     }
@@ -264,7 +212,7 @@ static int read_head_mark(struct tail_file *file) {
   if (code != 0) {
     return code;
   }
-  int64_t got = read_file_at(file->fd, data, sizeof(data), first);
+  int64_t got = tail_file_read_at(file->fd, data, sizeof(data), first);
   if (got < 0) {
     return (int)got;
   }
@@ -295,7 +243,7 @@ int tail_file_seek_end(struct tail_file *file) {
   uint64_t from =
       status.size > LINE_SEARCH_BYTES ? status.size - LINE_SEARCH_BYTES : 0;
   int64_t got =
-      read_file_at(file->fd, data, (size_t)(status.size - from), from);
+      tail_file_read_at(file->fd, data, (size_t)(status.size - from), from);
   if (got >= 0) {
     const char *newline = memrchr(data, '\n', (size_t)got);
     file->is_skipping = newline == NULL && from > 0;
@@ -310,6 +258,22 @@ int tail_file_seek_end(struct tail_file *file) {
   }
   free(data);
   return got < 0 ? (int)got : 0;
+}
+
+int tail_file_resume_at(struct tail_file *file, uint64_t offset) {
+  char data[TAIL_FILE_MARKER_BYTES];
+  int code = read_head_mark(file);
+  uint64_t head = file->head.from;
+  uint64_t known = offset > head ? offset - head : 0;
+  size_t bytes = known < sizeof(data) ? (size_t)known : sizeof(data);
+  int64_t got =
+      code == 0 ? tail_file_read_at(file->fd, data, bytes, offset - bytes) : 0;
+  if (code == 0 && got == (int64_t)bytes) {
+    file->offset = offset;
+    file->is_skipping = false;
+    mark_offset(file, data + bytes, bytes);
+  }
+  return code == 0 && got < 0 ? (int)got : code;
 }
 
 void tail_file_skip_all(struct tail_file *file) {
@@ -382,6 +346,9 @@ int tail_file_rewind(struct tail_file *file) {
   int code = seek_first_data(file->fd, file->size, &first);
   if (code != 0) {
     return code;
+  }
+  if (file->offset > 0) {
+    file->former = file->marker;
   }
   file->offset = first == file->size ? 0 : first;
   file->head = (struct tail_file_mark){.from = file->offset};
@@ -473,7 +440,7 @@ static int read_chunk(struct tail_file *file, struct tail_file_buffer *buffer,
                       struct chunk *ret_chunk) {
   size_t back = file->marker.bytes;
   uint64_t from = file->offset - back;
-  int64_t got = read_file_at(file->fd, buffer->data, buffer->bytes, from);
+  int64_t got = tail_file_read_at(file->fd, buffer->data, buffer->bytes, from);
   if (got < 0) {
     return (int)got;
   }

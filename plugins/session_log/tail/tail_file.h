@@ -35,6 +35,10 @@ int tail_file_stat_fd(int fd, struct tail_file_status *ret_status);
 bool tail_file_is_same(const struct tail_file_identity *a,
                        const struct tail_file_identity *b);
 
+/* pread(2), repeated after a signal and a short read. Returns the bytes read,
+ * less only at the end of the file; negative errno. */
+int64_t tail_file_read_at(int fd, void *data, size_t bytes, uint64_t from);
+
 /* ---- how far it was read ---- */
 
 enum tail_file_state {
@@ -68,6 +72,7 @@ struct tail_file {
   uint64_t offset;                /* start of the first unfinished line */
   struct tail_file_mark head;     /* from the first data byte on */
   struct tail_file_mark marker;   /* the bytes before the offset */
+  struct tail_file_mark former;   /* the marker before a truncation */
   struct tail_file *original;     /* of a copy; borrowed */
   struct log_complaint complaint; /* about opening and reading it */
   enum frame_format frame;        /* FRAME_AUTO: not decided yet */
@@ -104,6 +109,10 @@ void tail_file_close(struct tail_file *file);
  * its last newline, so that an unfinished line will be read whole. The file is
  * open. Returns 0 or negative errno. */
 int tail_file_seek_end(struct tail_file *file);
+
+/* Puts the offset at OFFSET, which a line begins at. The file is open. Returns
+ * 0 or negative errno. */
+int tail_file_resume_at(struct tail_file *file, uint64_t offset);
 
 /* The same without a look at the content, for a file that will not be read. */
 void tail_file_skip_all(struct tail_file *file);

@@ -83,6 +83,109 @@ static void a_name_that_was_taken_becomes_a_backup(void **state) {
   tail_free(tail);
 }
 
+#define LINE(number, text) "2026-11-30 10:00:0" number " INFO " text "\n"
+
+/* As sed -i.bak, perl -i and vim with a backup do. */
+static void an_edited_log_is_not_read_again(void **state) {
+  (void)state;
+  append("app.log", LINE("1", "password=a") LINE("2", "b") LINE("3", "c"));
+  struct tail *tail = follow("app.log", false);
+  (void)poll_once(tail);
+  append("app.log", LINE("4", "unread"));
+  append("new", LINE("2", "b") LINE("3", "c") LINE("4", "unread"));
+  move("app.log", "app.log.bak");
+  move("new", "app.log");
+  append("app.log", LINE("5", "new"));
+  assert_string_equal(poll_once(tail), LINE("4", "unread") LINE("5", "new"));
+  assert_string_equal(poll_once(tail), "");
+  append("new", LINE("4", "unread") LINE("5", "new") LINE("6", "more"));
+  move("new", "app.log"); /* rsync, without a backup */
+  assert_string_equal(poll_once(tail), LINE("6", "more"));
+  append("new", LINE("4", "unread") LINE("5", "new")); /* a shorter one */
+  move("new", "app.log");
+  assert_string_equal(poll_once(tail), "");
+  append("app.log", LINE("7", "last"));
+  assert_string_equal(poll_once(tail), LINE("7", "last"));
+  assert_int_equal(view_of(tail).lost_files, 0);
+  tail_free(tail);
+}
+
+static void a_log_edited_in_its_place_is_not_read_again(void **state) {
+  (void)state;
+  static const char rest[] = LINE("2", "b") LINE("3", "c") LINE("4", "d")
+      LINE("5", "e") LINE("6", "f") LINE("7", "g") LINE("8", "h") LINE("9", "i")
+          LINE("9", "j") LINE("9", "k") LINE("9", "l");
+  append("app.log", LINE("1", "a"));
+  append("app.log", rest);
+  struct tail *tail = follow("app.log", false);
+  (void)poll_once(tail);
+  empty("app.log");
+  append("app.log", LINE("1", "changed"));
+  append("app.log", rest);
+  append("app.log", LINE("4", "new"));
+  tail = restart(tail, "app.log");
+  assert_string_equal(poll_once(tail), LINE("4", "new"));
+  tail_free(tail);
+}
+
+/* A new log may begin as the former one ended. */
+static void lines_without_a_number_are_new(void **state) {
+  (void)state;
+  append("app.log", "session opened\nsession closed\n");
+  struct tail *tail = follow("app.log", false);
+  (void)poll_once(tail);
+  move("app.log", "app.log.1");
+  append("app.log", "session opened\nsession closed\nsession opened\n");
+  assert_string_equal(poll_once(tail),
+                      "session opened\nsession closed\nsession opened\n");
+  tail_free(tail);
+}
+
+static void what_was_read_before_it_vanished_is_not_lost(void **state) {
+  (void)state;
+  append("app.log", "one\n");
+  struct tail *tail = follow("app.log", false);
+  (void)poll_once(tail);
+  move("app.log", "app.log.1");
+  append("app.log", "two\n");
+  assert_string_equal(poll_once(tail), "two\n");
+  assert_int_equal(unlink(path_of("app.log.1")), 0);
+  tail = restart(tail, "app.log");
+  assert_string_equal(poll_once(tail), "");
+  assert_int_equal(view_of(tail).lost_files, 0);
+  assert_int_equal(unlink(path_of("app.log")), 0);
+  tail = restart(tail, "app.log");
+  assert_string_equal(poll_once(tail), "");
+  assert_int_equal(view_of(tail).lost_files, 1);
+  assert_non_null(strstr(logged, "app.log: gone before it was read to its"));
+  tail_free(tail);
+}
+
+static void point(const char *target) {
+  (void)unlink(path_of("current"));
+  assert_int_equal(symlink(target, path_of("current")), 0);
+}
+
+static void a_link_that_moves_between_two_looks(void **state) {
+  (void)state;
+  append("app-1.log", LINE("1", "a"));
+  point("app-1.log");
+  struct tail *tail = follow("current", false);
+  assert_string_equal(poll_once(tail), LINE("1", "a"));
+  append("app-1.log", LINE("2", "late"));
+  append("app-2.log", LINE("3", "b"));
+  append("app-3.log", LINE("4", "c"));
+  append("app-4.log", LINE("5", "d"));
+  append("other-4.log", "not of the log\n");
+  point("app-4.log");
+  tail = restart(tail, "current");
+  assert_string_equal(poll_once(tail), LINE("2", "late") LINE("3", "b")
+                                           LINE("4", "c") LINE("5", "d"));
+  assert_string_equal(poll_once(tail), "");
+  assert_int_equal(view_of(tail).lost_files, 0);
+  tail_free(tail);
+}
+
 static void an_unfinished_frame_survives_a_restart(void **state) {
   (void)state;
   append("app.log", "2026-11-30T14:00:00.1Z stdout F one\n"
@@ -234,6 +337,11 @@ int main(void) {
       TEST(several_rotations_within_one_interval),
       TEST(rotations_while_nobody_reads),
       TEST(a_name_that_was_taken_becomes_a_backup),
+      TEST(an_edited_log_is_not_read_again),
+      TEST(a_log_edited_in_its_place_is_not_read_again),
+      TEST(lines_without_a_number_are_new),
+      TEST(what_was_read_before_it_vanished_is_not_lost),
+      TEST(a_link_that_moves_between_two_looks),
       TEST(an_unfinished_frame_survives_a_restart),
       TEST(text_in_utf16_is_logged),
       TEST(a_torn_line_is_handed_on_once),
