@@ -41,16 +41,17 @@ static int check_log_block(const void *target, struct error *error) {
 static const struct option log_rows[] = {
     {OPTION("File", STRINGS, struct log_options, files), .is_required = true,
      .check = option_check_absolute_path, .example = "\"/var/log/app/app.log\"",
-     .help = "Files that the application writes, with the wildcards C<*>, C<?> "
-             "and C<[...]>. Rotated files in the same directory (C<app.log.1>, "
-             "C<app.log-20240131>, C<app.2024-01-31.log>) are found "
-             "automatically. Files that are moved to another directory "
-             "(logrotate's C<olddir>) are found if a second pattern matches "
-             "them. Compressed files and archives are ignored. At most 4096 files "
-             "are followed, rotated ones included. A file that exists "
-             "when the log is followed for the first time is read from its "
-             "end (see B<StartAt>). A file that appears later is read from its "
-             "beginning."},
+     .help =
+         "Files that the application writes, with the wildcards C<*>, C<?> "
+         "and C<[...]>. Rotated files in the same directory (C<app.log.1>, "
+         "C<app.log-20240131>, C<app.2024-01-31.log>) are found "
+         "automatically. Files that are moved to another directory "
+         "(logrotate's C<olddir>) are found if a second pattern matches "
+         "them. Compressed files and archives are ignored. At most 4096 files "
+         "are followed, rotated ones included. A file that exists "
+         "when the log is followed for the first time is read from its "
+         "end (see B<StartAt>). A file that appears later is read from its "
+         "beginning."},
     {OPTION("Format", WORD, struct log_options, read.format), .words = formats,
      .default_text = "auto",
      .help = "What stands around each line. C<docker>: the files of Docker's "
