@@ -15,9 +15,9 @@
 
 /* ---- the list: errors ---- */
 
-/* Each word is searched for in the cases in which loggers write it. In small
- * letters only error and critical are rare enough in messages to be searched
- * for alone, the others with the mark that stands before or behind them. */
+/* Each word is searched for in the cases in which loggers write it; the words
+ * that are too short, or usual in messages, with the mark that stands before or
+ * behind them. */
 #define CAPITAL_ERRORS(ENTRY)                                                  \
   ENTRY("ERROR")                                                               \
   ENTRY("CRITICAL")                                                            \
@@ -35,22 +35,14 @@
   ENTRY("critical")                                                            \
   ENTRY("Error")                                                               \
   ENTRY("Critical")                                                            \
+  ENTRY("fatal")                                                               \
+  ENTRY("panic")                                                               \
+  ENTRY("alert")                                                               \
   ENTRY("Fatal")
-#define MARKED(ENTRY, word)                                                    \
-  ENTRY("\"" word)                                                             \
-  ENTRY("=" word)                                                              \
-  ENTRY("[" word)                                                              \
-  ENTRY(word "]")                                                              \
-  ENTRY("\t" word)                                                             \
-  ENTRY(word "\x1b")
 #define MARKED_ERRORS(ENTRY)                                                   \
-  MARKED(ENTRY, "fatal")                                                       \
-  MARKED(ENTRY, "panic")                                                       \
-  MARKED(ENTRY, "alert")                                                       \
   ENTRY("emerg] ")                                                             \
   ENTRY("emerg\",")                                                            \
   ENTRY("emerg\"}")                                                            \
-  ENTRY("dpanic")                                                              \
   ENTRY("crit]")                                                               \
   ENTRY("\"crit\"")                                                            \
   ENTRY("=crit")                                                               \

@@ -36,7 +36,9 @@ struct json_member {
 };
 
 static bool is_name(const struct pattern_span *name, const char *wanted) {
-  return strncasecmp(name->text, wanted, name->bytes) == 0 &&
+  bool may_be = name->bytes > 0 && /* most are not */
+                ((name->text[0] ^ wanted[0]) & ~0x20) == 0;
+  return may_be && strncasecmp(name->text, wanted, name->bytes) == 0 &&
          wanted[name->bytes] == '\0';
 }
 
