@@ -54,6 +54,23 @@ def test_the_table_is_the_one_that_is_installed():
             assert re.search(rf"{sign} {re.escape(limit)}\b.*{severity.lower()}", rules[name][1])
 
 
+def test_the_waiting_times_are_those_of_the_installed_files():
+    section = re.search(r"^## How long it takes\n(.*?)^## ", TEXT, re.S | re.M).group(1)
+    samples = "".join((build.SOURCE / "conf.d" / name).read_text(encoding="utf-8") for name in ("40-thresholds.conf", "50-responses.conf"))
+    claims = re.findall(r"`(\w+) (\d+)` of `(\w+)`", section)
+    assert len(claims) >= 5
+    for option, value, name in claims:
+        block = re.search(rf'^  <(?:Threshold|Response) "{name}">\n(.*?)^  </', samples, re.S | re.M).group(1)
+        assert f"\n    {option} {value}\n" in block, (option, value, name)
+    for name in re.findall(r"`(\w+)` has no `For`", section):
+        block = re.search(rf'^  <Threshold "{name}">\n(.*?)^  </', samples, re.S | re.M).group(1)
+        assert not re.search(r"^    For [1-9]", block, re.M), name
+    for option, value, block in re.findall(r"`(\w+) (\d+)` of `<(\w+)>`", section):
+        source = {"Pool": "dbpool", "Log": "session_log"}[block]
+        text = (build.SOURCE / f"plugins/{source}/options.c").read_text(encoding="utf-8")
+        assert re.search(rf'OPTION\("{option}".*?default_text = "(\d+)"', text, re.S).group(1) == value, (option, block)
+
+
 def test_the_pool_is_watched_in_a_server_as_debian_sets_it_up(collectd, postgresql):
     (postgresql.data / "pg_hba.conf").write_text(PG_HBA, encoding="utf-8")
     postgresql.run("CREATE DATABASE trading")
@@ -132,3 +149,18 @@ def test_the_rule_and_the_response_pass_the_check_as_installed(installed):
     installed.start()
     assert (installed.directory / "checked").read_text(encoding="utf-8").endswith(" no problems found\n")
     assert [line for line in installed.log_lines("[error]") if "resource_alert" in line] == []
+
+
+def outline(text):
+    """What both languages share: headings, code blocks, rows of tables, names in code."""
+    blocks = re.findall(r"^```.*?^```$", text, re.S | re.M)
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.S | re.M)
+    headings = [line.split(" ")[0] for line in prose.splitlines() if line.startswith("#")]
+    rows = [len(line.split(" | ")) for line in prose.splitlines() if line.startswith("| ")]
+    return headings, blocks, rows, sorted(set(re.findall(r"`([^`]+)`", prose)))
+
+
+def test_the_chinese_readme_is_in_step():
+    chinese = (build.SOURCE / "README.zh-CN.md").read_text(encoding="utf-8")
+    for english, translated in zip(outline(TEXT), outline(chinese)):
+        assert english == translated
