@@ -6,6 +6,7 @@ import time
 
 import pytest
 from responding import Responding, block, elapsed, response
+from servers.waiting import wait_until
 
 ACTION = "Scale trading/api"
 
@@ -81,6 +82,42 @@ def test_what_two_daemons_added_is_taken_back_by_both(responding, cluster, direc
 
     responding.expect(are_off, within=30)
     assert cluster.replicas() == 2 == min(seen)
+    other.collectd.stop()
+
+
+def test_a_write_that_is_on_its_way_is_no_one_elses(responding, cluster, directory, new_server):
+    """The second daemon looks between the first one's Lease and its write."""
+    from servers.collectd import Collectd
+    cluster.create_workload(replicas=2)
+    meddler = cluster.meddle()
+    second_place = directory / "second"
+    second_place.mkdir()
+    other = Responding(new_server(Collectd, second_place))
+    looks, held = [], []
+
+    def hold_first_write(method, path):
+        if method == "GET" and "/leases/" in path:
+            looks.append(path)
+        if method == "PATCH" and "/scale" in path and not held:
+            held.append(len(looks))
+            other.breach()
+            wait_until(lambda: hold(other) and len(looks) >= held[0] + 2, 8)
+
+    meddler.before = hold_first_write
+    for one in (responding, other):
+        start(one, cluster, scale(Max=4))
+    responding.expect(lambda: hold(responding) and cluster.replicas() == 4)
+    for one in (responding, other):
+        one.expect(lambda one=one: hold(one) and one.state_of("scale_out") == "ENGAGED", within=20)
+
+    def are_off():
+        for one in (responding, other):
+            one.recover()
+        return {one.state_of("scale_out") for one in (responding, other)} == {"OFF"}
+
+    responding.expect(are_off, within=40)
+    assert held and cluster.replicas() == 2
+    assert "changed_by_another" not in responding.steps(ACTION) + other.steps(ACTION)
     other.collectd.stop()
 
 

@@ -24,6 +24,7 @@
 #define LEASES_PATH "/apis/coordination.k8s.io/v1/namespaces/%s/leases"
 #define LEASE_NAME "resource-alert-%s"
 #define BOOK_KEY "resource-alert/book"
+#define IN_FLIGHT_S 30 /* longer than a write of another agent takes */
 
 /* ---- memory ---- */
 
@@ -232,6 +233,17 @@ static void update_book(struct scale_record *record, struct scale_look *look,
   forget_number(call, "pending");
 }
 
+/* Between another agent's claim and its write the number is the old one; to
+ * conclude that the write was not done would make it somebody else's. */
+static bool is_in_flight(const struct scale_record *record,
+                         const struct scale_look *look) {
+  const struct scale_lease *lease = &look->lease;
+  int64_t age_s = kubernetes_now_s(record->target.kubernetes) - lease->since_s;
+  return lease->book.from != lease->book.to &&
+         look->now.value == lease->book.from && age_s > -IN_FLIGHT_S &&
+         age_s < IN_FLIGHT_S && strcmp(lease->holder, record->owner) != 0;
+}
+
 int scale_record_look(struct scale_record *record, struct scale_look *look,
                       const struct action_request *request,
                       struct action_call *call) {
@@ -250,6 +262,10 @@ int scale_record_look(struct scale_record *record, struct scale_look *look,
   look->is_lost = check_ownership(&look->now, call);
   const struct undo_book left = lease->book;
   if (strcmp(lease->owner, look->now.owner) == 0) {
+    if (is_in_flight(record, look)) {
+      call->again_in_ms = scale_record_pause_s(record) * 1000;
+      return -EAGAIN;
+    }
     update_book(record, look, request, call);
     bool is_settled = memcmp(&left, &lease->book, sizeof(left)) == 0;
     return is_settled ? 0 : write_lease(&record->target, lease, call);

@@ -35,8 +35,10 @@ struct scale_look {
 };
 
 /* Looks at the workload and at what was left. What this concludes is written
- * into the Lease. Returns 0; -ENOENT when there is no workload; -ESTALE; what
- * kubernetes_request() does. */
+ * into the Lease. Returns 0; -ENOENT when there is no workload; -ESTALE;
+ * -EAGAIN with again_in_ms while another agent writes; what
+ * kubernetes_request() does.
+ */
 int scale_record_look(struct scale_record *record, struct scale_look *look,
                       const struct action_request *request,
                       struct action_call *call);
