@@ -117,3 +117,41 @@ def test_a_pool_that_is_nearly_used_up_is_bad(tmp_path, size, overflow, used):
     percent = 100 * used / (size + overflow)
     run(tmp_path, scenario("bad", values, [("1990s", "pool_ready", "WARNING"),
                                            ("1990s", "pool_used", "FAILURE" if percent > 95 else "WARNING")]))
+
+
+# The responses as they are installed.
+
+def run_installed(tmp_path, values, moments):
+    """MOMENTS: (time, response, state)."""
+    text = scenario("installed", values, [])
+    states = "".join(f'  <At "{at}">\n    Response "{name}" "{state}"\n  </At>\n' for at, name, state in moments)
+    path = tmp_path / "all.conf"
+    path.write_text(f'Include "{TABLE}"\nInclude "{build.SOURCE}/conf.d/50-responses.conf"\n')
+    tests = tmp_path / "tests.conf"
+    tests.write_text(text.replace("</Test>", f"{states}</Test>"))
+    result = subprocess.run([CTL, "test", "--config", path, tests], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_a_pool_that_works_in_its_overflow_degrades_nothing(tmp_path):
+    """12 of 30 connections in use, 10 of them above PoolSize, although pool_ready is beyond its limit."""
+    values = {name: f"{value}x400" for name, value in reading(10, 20, 12).items()}
+    run_installed(tmp_path, values, [(at, "degrade", "OFF") for at in ("60s", "600s", "3900s")])
+
+
+# 35 s are at most 4 readings.
+@pytest.mark.parametrize("readings, moments", [
+    (4, [(at, "degrade", "OFF") for at in ("1010s", "1035s", "1045s", "1060s", "1120s", "1400s")]),
+    (10, [("1020s", "degrade", "OFF"), ("1080s", "degrade", "ENGAGED"), ("1390s", "degrade", "ENGAGED"),
+          ("1500s", "degrade", "OFF")])])
+def test_a_burst_of_35_seconds_degrades_nothing_and_a_longer_one_for_its_time(tmp_path, readings, moments):
+    calm, burst = reading(10, 20, 12), reading(10, 20, 28)
+    values = {name: f"{calm[name]}x100 {burst[name]}x{readings} {calm[name]}x100" for name in calm}
+    run_installed(tmp_path, values, moments)
+
+
+def test_the_memory_of_a_node_adds_no_replica(tmp_path):
+    text = (build.SOURCE / "conf.d/50-responses.conf").read_text(encoding="utf-8")
+    [scale_out] = re.findall(r'^ *#?<Response "scale_out">\n(.*?)^ *#?</Response>', text, re.M | re.S)
+    [when] = re.findall(r'^ *#?When (.*)$', scale_out, re.M)
+    assert "memory" not in when

@@ -18,7 +18,7 @@ def test_the_responses_as_installed_take_no_action(collectd):
              (" For 10", " For 0")]
     collectd.include("40-thresholds.conf", paths)
     collectd.include("50-responses.conf", [("/run/collectd", collectd.directory / "run"),
-                                           ("EngageAfter 30", "EngageAfter 0")])
+                                           ("EngageAfter 40", "EngageAfter 0")])
     collectd.start()
     seen = Responding(collectd)
     collectd.put_value("dbpool-trading/current_connections-capacity", 30, interval=60)
