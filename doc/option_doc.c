@@ -42,9 +42,9 @@ static void print_block_pod(const struct option *option,
   (void)fprintf(file, "=item B<E<lt>%s%sE<gt>>%s\n\n%s\n\n", block->name,
                 labels[block->label],
                 block->is_repeatable ? " (repeatable)" : "", block->help);
-  if (mark_block_explained(explained, block)) {
+  if (block->amends != NULL || mark_block_explained(explained, block)) {
     (void)fprintf(file, "Its options are those of B<E<lt>%sE<gt>> above.\n\n",
-                  block->name);
+                  block->amends != NULL ? block->amends : block->name);
     return;
   }
   (void)fprintf(file, "=over 4\n\n");
@@ -120,8 +120,8 @@ static int check_option_shown(const struct option_block *parent,
   }
   const struct option_block *block = option->block;
   int code = 0;
-  for (size_t i = 0; block != NULL && i < block->options_len && code == 0;
-       i++) {
+  bool has_rows = block != NULL && block->amends == NULL;
+  for (size_t i = 0; has_rows && i < block->options_len && code == 0; i++) {
     code = check_option_shown(block, &block->options[i], item, error);
   }
   return code;

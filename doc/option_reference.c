@@ -46,7 +46,7 @@ static void list_options(const struct option_block *block, const char *path) {
     const char *help =
         option->block != NULL ? option->block->help : option->help;
     printf("%s/%s\t%s\n", path, option->name, help == NULL ? "" : help);
-    if (option->block != NULL) {
+    if (option->block != NULL && option->block->amends == NULL) {
       char deeper[256];
       (void)snprintf(deeper, sizeof(deeper), "%s/%s", path, option->name);
       list_options(option->block, deeper);

@@ -147,6 +147,19 @@ static int append_string(struct option_strings *strings, const char *value) {
   return 0;
 }
 
+/* A list is replaced as a whole where another block changes it. */
+static void clear_strings(const struct option *option,
+                          struct option_strings *strings) {
+  if (option->kind != OPTION_STRINGS) {
+    return;
+  }
+  for (size_t i = 0; i < strings->len; i++) {
+    free(strings->items[i]);
+  }
+  free(strings->items);
+  *strings = (struct option_strings){0};
+}
+
 #define NOT_A_WORD "is not one of the allowed words"
 
 /* Appends to the list or replaces the string, after the option's own check
@@ -397,6 +410,51 @@ static int parse_statements(const struct option_block *block,
                             const struct config_item *item, void *target,
                             struct error *error);
 
+/* Reads the statements of a block and checks it as a whole. */
+static int fill_block(const struct option_block *block,
+                      const struct config_item *item, void *target,
+                      struct error *error) {
+  int code = parse_statements(block, item, target, error);
+  if (code == 0 && block->amends == NULL) {
+    code = check_required_options(block, item, error);
+  }
+  if (code == 0 && block->check != NULL) {
+    code = block->check(target, error);
+  }
+  if (code != 0 && item->values_len > 0) {
+    error_prefix(error, "<%s \"%s\">", block->name, item->values[0].string);
+  } else if (code != 0) {
+    error_prefix(error, "<%s>", block->name);
+  }
+  return code;
+}
+
+/* Changes single options of a block that was read before. */
+static int parse_amendment(const struct option_block *block,
+                           const struct config_item *item,
+                           const struct option_blocks *siblings,
+                           struct error *error) {
+  int code = check_block_label(block, item, siblings, error);
+  if (code != 0) {
+    return code;
+  }
+  const char *label = item->values[0].string;
+  struct text_nearest nearest = text_nearest_begin(label);
+  for (size_t i = 0; i < siblings->len; i++) {
+    char *sibling = (char *)siblings->items + i * block->size;
+    const struct option_head *head = (const void *)sibling;
+    if (strcmp(head->label, label) == 0) {
+      return fill_block(block, item, sibling, error);
+    }
+    text_nearest_offer(&nearest, head->label);
+  }
+  return error_set(error, -EINVAL,
+                   "<%s \"%s\">: no <%s> of this name before it%s%s",
+                   block->name, label, block->amends,
+                   nearest.name == NULL ? "" : "; did you mean ",
+                   nearest.name == NULL ? "" : nearest.name);
+}
+
 /* Adds a block and reads its statements. Where that fails the block stays,
  * half filled, until option_fini() frees it. */
 static int parse_block(const struct option *option,
@@ -418,25 +476,10 @@ static int parse_block(const struct option *option,
   if (block->begin != NULL) {
     block->begin(target, child);
   }
-  const char *label = item->values_len > 0 ? item->values[0].string : NULL;
-  if (label != NULL) {
-    code = replace_string(&head->label, label);
+  if (item->values_len > 0) {
+    code = replace_string(&head->label, item->values[0].string);
   }
-  if (code == 0) {
-    code = parse_statements(block, item, child, error);
-  }
-  if (code == 0) {
-    code = check_required_options(block, item, error);
-  }
-  if (code == 0 && block->check != NULL) {
-    code = block->check(child, error);
-  }
-  if (code != 0 && label != NULL) {
-    error_prefix(error, "<%s \"%s\">", block->name, label);
-  } else if (code != 0) {
-    error_prefix(error, "<%s>", block->name);
-  }
-  return code;
+  return code != 0 ? code : fill_block(block, item, child, error);
 }
 
 /* Finds the option that a statement is for, letters' case aside as in
@@ -449,6 +492,9 @@ static int parse_statement(const struct option_block *block,
   int code;
   if (option == NULL) {
     code = refuse_option_name(block, item->key, error);
+  } else if (option->kind == OPTION_BLOCK && option->block->amends != NULL) {
+    code = parse_amendment(option->block, item, option_field(option, target),
+                           error);
   } else if (option->kind == OPTION_BLOCK) {
     code = parse_block(option, item, position, target, error);
   } else if (option->kind != OPTION_STRINGS && !block->may_repeat_options &&
@@ -456,6 +502,9 @@ static int parse_statement(const struct option_block *block,
     code = error_set(error, -EINVAL, "%s is given twice; one is allowed",
                      option->name);
   } else {
+    if (block->amends != NULL && config_item_find(parent, item->key) == item) {
+      clear_strings(option, option_field(option, target));
+    }
     code = parse_option(option, item, target, error);
   }
   if (code == -ENOMEM) {
@@ -497,12 +546,8 @@ static void free_option_field(const struct option *option, void *field) {
   if (option->kind == OPTION_STRING) {
     free(*(char **)field);
   } else if (option->kind == OPTION_STRINGS) {
-    const struct option_strings *strings = field;
-    for (size_t i = 0; i < strings->len; i++) {
-      free(strings->items[i]);
-    }
-    free(strings->items);
-  } else if (option->kind == OPTION_BLOCK) {
+    clear_strings(option, field);
+  } else if (option->kind == OPTION_BLOCK && option->block->amends == NULL) {
     const struct option_blocks *blocks = field;
     for (size_t i = 0; i < blocks->len; i++) {
       option_fini(option->block,

@@ -83,8 +83,12 @@ struct option {
 struct option_block {
   const char *name; /* "Pool"; for a plugin's outermost block its name */
   enum option_label label;
-  bool is_repeatable;      /* else a second one in the same parent is refused */
-  bool may_share_label;    /* else two of the same name are refused */
+  bool is_repeatable;   /* else a second one in the same parent is refused */
+  bool may_share_label; /* else two of the same name are refused */
+  /* The block of this name that it changes: one with the same label must stand
+   * in the field already, and only the options that are written change. NULL:
+   * it is a block of its own. */
+  const char *amends;
   bool may_repeat_options; /* of an option given twice the last one counts; else
                               it is refused */
   size_t size;             /* of the struct that it fills */

@@ -49,6 +49,8 @@ static const struct option options[] = {
     {OPTION("Threshold", BLOCK, struct resource_alert_options,
             rules.thresholds),
      .block = &rule_options_block},
+    {OPTION("Override", BLOCK, struct resource_alert_options, rules.thresholds),
+     .block = &rule_options_override_block},
     {OPTION("Notification", BLOCK, struct resource_alert_options,
             rules.notifications),
      .block = &notification_rule_block},

@@ -582,3 +582,37 @@ zpty -r shell said '*ran: *\n*'
 print -r -- $said"""
     said = subprocess.run(["zsh", "-f", "-c", script], env=named, capture_output=True, text=True, timeout=20, check=True)
     assert f"ran: {ran}" in said.stdout.replace("\r", "").splitlines()
+
+
+RULES = """LoadPlugin resource_alert
+<Plugin resource_alert>
+  <Threshold "pool_used">
+    Metric "dbpool-*/percent-used"
+    WarningMax 80
+  </Threshold>
+</Plugin>
+"""
+
+
+def override(text, rule="pool_used"):
+    return f'{RULES}<Plugin resource_alert>\n<Override "{rule}">\n{text}\n</Override>\n</Plugin>\n'
+
+
+def test_an_override_is_named_with_both_places(check):
+    code, lines = check(override('WarningMax 85\nExcept "dbpool-billing/*"'))
+    assert 'collectd.conf:10:1: note: rule "pool_used": WarningMax 85 overrides 80 (collectd.conf:5)' in lines
+    assert ('collectd.conf:11:1: note: rule "pool_used": Except "dbpool-billing/*" overrides the default '
+            '(collectd.conf:3)') in lines
+    assert code == 1, lines  # the metric that no plugin sends
+
+
+@pytest.mark.parametrize("text, rule, expected", [
+    ("WarningMax 85", "pool_usd", 'no <Threshold> of this name before it; did you mean pool_used'),
+    ("WarningMin 90", "pool_used", "WarningMin 90 is greater than WarningMax 80"),
+    ("WarningMx 90", "pool_used", "unknown option WarningMx; did you mean WarningMax?"),
+    ("WarningMax 1\nWarningMax 2", "pool_used", "WarningMax is given twice"),
+])
+def test_an_override_that_is_refused(check, text, rule, expected):
+    code, lines = check(override(text, rule))
+    assert code == 2 and len([line for line in lines if " error: " in line]) == 1, lines
+    assert any(expected in line for line in lines), lines

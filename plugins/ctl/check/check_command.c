@@ -19,6 +19,7 @@
 #include "ctl/check/filter_chains.h"
 #include "ctl/check/lint.h"
 #include "ctl/check/missing_files.h"
+#include "ctl/check/override_lint.h"
 #include "ctl/check/response_lint.h"
 #include "ctl/check/rule_lint.h"
 #include "ctl/check/types_db.h"
@@ -360,7 +361,8 @@ static void print_mistake_of_blocks(const struct config_files *files,
     for (size_t k = 0; k < item->children_len; k++) {
       const struct config_item *child = &item->children[k];
       const struct config_item *twin = lint_find_twin(earlier->item, child);
-      if (child->children_len > 0 && twin != NULL) {
+      if (child->children_len > 0 && twin != NULL &&
+          strcasecmp(child->key, "Override") != 0) {
         lint_print(report, LINT_ERROR,
                    (struct config_files_place){statement->path, child},
                    "%s%s; the other one is in %s:%d", prefix, text,
@@ -384,6 +386,9 @@ static int check_plugin_block(const struct option_block *plugin,
     return 0;
   }
   int mistakes = lint_block(plugin, *statement, prefix, report);
+  if (mistakes == 0) {
+    mistakes = override_lint_check(files, index, report);
+  }
   if (mistakes != 0) {
     return mistakes < 0 ? mistakes : 0;
   }

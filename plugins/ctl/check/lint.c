@@ -39,6 +39,18 @@ void lint_print(struct lint_report *report, enum lint_severity severity,
   report->counts[severity]++;
 }
 
+void lint_note(struct lint_report *report, struct config_files_place place,
+               const char *format, ...) {
+  char text[1024];
+  va_list arguments;
+  va_start(arguments, format);
+  (void)vsnprintf(text, sizeof(text), format, arguments);
+  va_end(arguments);
+  text_blank_controls(text);
+  (void)fprintf(report->file, "%s:%d:%d: note: %s\n", place.path,
+                place.item->line, place.item->column, text);
+}
+
 static void print_mistake(const struct lint_place *place,
                           const struct config_item *item, const char *text) {
   lint_print(place->report, LINT_ERROR,
@@ -89,8 +101,8 @@ static int lint_statement(const struct option_block *block,
   bool is_block = option != NULL && option->block != NULL;
   int inside =
       is_block ? lint_inner_statements(option->block, child, place) : 0;
-  if (inside != 0) {
-    return inside;
+  if (inside != 0 || (is_block && option->block->amends != NULL)) {
+    return inside; /* what it changes may stand in another file */
   }
   struct error error = {{0}};
   int code = try_parse_statement(block, child, &error);
@@ -161,14 +173,33 @@ const struct config_item *lint_find_twin(const struct config_item *parent,
   return NULL;
 }
 
-int lint_block(const struct option_block *block,
-               struct config_files_place place, const char *prefix,
-               struct lint_report *report) {
-  const struct lint_place where = {report, place.path, prefix};
-  int mistakes = lint_inner_statements(block, place.item, &where);
-  if (mistakes != 0) {
-    return mistakes;
+/* Leaves out the blocks that change a block of an earlier file. The children of
+ * *ret_item are yours, and hold no memory of their own. */
+static int copy_unamended(const struct option_block *block,
+                          const struct config_item *item,
+                          struct config_item *ret_item) {
+  *ret_item = *item;
+  ret_item->children =
+      calloc(item->children_len + 1, sizeof(item->children[0]));
+  ret_item->children_len = 0;
+  if (ret_item->children == NULL) {
+    return -ENOMEM;
   }
+  for (size_t i = 0; i < item->children_len; i++) {
+    const struct option *option = option_find(block, item->children[i].key);
+    bool amends = option != NULL && option->block != NULL &&
+                  option->block->amends != NULL;
+    if (!amends) {
+      ret_item->children[ret_item->children_len++] = item->children[i];
+    }
+  }
+  return 0;
+}
+
+/* Reports what only shows in the whole block. */
+static int lint_whole_block(const struct option_block *block,
+                            struct config_files_place place, const char *prefix,
+                            struct lint_report *report) {
   struct error error = {{0}};
   int code = try_parse_block(block, place.item, false, &error);
   if (code == -EINVAL) {
@@ -180,5 +211,23 @@ int lint_block(const struct option_block *block,
                prefix, error.text, twin == NULL ? 0 : twin->line);
     return 1;
   }
+  return code;
+}
+
+int lint_block(const struct option_block *block,
+               struct config_files_place place, const char *prefix,
+               struct lint_report *report) {
+  const struct lint_place where = {report, place.path, prefix};
+  int mistakes = lint_inner_statements(block, place.item, &where);
+  if (mistakes != 0) {
+    return mistakes;
+  }
+  struct config_item item;
+  int code = copy_unamended(block, place.item, &item);
+  if (code == 0) {
+    const struct config_files_place unamended = {place.path, &item};
+    code = lint_whole_block(block, unamended, prefix, report);
+  }
+  free(item.children);
   return code;
 }

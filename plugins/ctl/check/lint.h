@@ -26,6 +26,10 @@ void lint_print(struct lint_report *report, enum lint_severity severity,
                 struct config_files_place place, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* Prints "PATH:LINE:COLUMN: note: TEXT" and counts nothing. */
+void lint_note(struct lint_report *report, struct config_files_place place,
+               const char *format, ...) __attribute__((format(printf, 3, 4)));
+
 /* The earlier of two statements of one name in PARENT, of which ITEM is the
  * later one: blocks with the same label, or an option given again. ITEM: NULL
  * or of another parent: any. Returns NULL if there is none. */

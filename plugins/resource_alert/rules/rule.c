@@ -10,18 +10,25 @@
 
 /* ---- from options to rules ---- */
 
-/* The Metric lines were checked when the option was read; they are compiled
- * here. */
-static int compile_selectors(struct rule *rule,
-                             const struct option_strings *metrics,
-                             struct error *error) {
-  rule->selectors = calloc(metrics->len + 1, sizeof(rule->selectors[0]));
-  int code = rule->selectors == NULL ? -ENOMEM : 0;
-  for (size_t i = 0; i < metrics->len && code == 0; i++) {
-    code = metric_selector_init(&rule->selectors[i], metrics->items[i], error);
-    rule->selectors_len += code == 0 ? 1 : 0;
+/* The lines were checked when the option was read; they are compiled here.
+ * *ret_selectors: yours, *ret_len of them, also after a failure. */
+static int compile_selectors(const struct option_strings *lines,
+                             struct metric_selector **ret_selectors,
+                             size_t *ret_len, struct error *error) {
+  *ret_selectors = calloc(lines->len + 1, sizeof((*ret_selectors)[0]));
+  int code = *ret_selectors == NULL ? -ENOMEM : 0;
+  for (size_t i = 0; i < lines->len && code == 0; i++) {
+    code = metric_selector_init(&(*ret_selectors)[i], lines->items[i], error);
+    *ret_len += code == 0 ? 1 : 0;
   }
   return code;
+}
+
+static void free_selectors(struct metric_selector *selectors, size_t len) {
+  for (size_t i = 0; i < len; i++) {
+    metric_selector_fini(&selectors[i]);
+  }
+  free(selectors);
 }
 
 /* Texts stay where the options have them. */
@@ -41,7 +48,11 @@ static int init_threshold_rule(struct rule *rule,
     rule->warning_word = options->severities.items[0];
     rule->failure_word = options->severities.items[1];
   }
-  int code = compile_selectors(rule, &options->metrics, error);
+  int code = compile_selectors(&options->metrics, &rule->selectors,
+                               &rule->selectors_len, error);
+  code = code == 0 ? compile_selectors(&options->exceptions, &rule->exceptions,
+                                       &rule->exceptions_len, error)
+                   : code;
   for (size_t i = 0; i < only_if->len / 2 && code == 0; i++) {
     code = condition_init(&rule->only_if[i], only_if->items[2 * i],
                           only_if->items[2 * i + 1], error);
@@ -142,10 +153,8 @@ void rules_fini(struct rules *rules) {
   }
   for (size_t i = 0; i < rules->len; i++) {
     struct rule *rule = &rules->items[i];
-    for (size_t k = 0; k < rule->selectors_len; k++) {
-      metric_selector_fini(&rule->selectors[k]);
-    }
-    free(rule->selectors);
+    free_selectors(rule->selectors, rule->selectors_len);
+    free_selectors(rule->exceptions, rule->exceptions_len);
     for (size_t k = 0; k < CONDITIONS_MAX; k++) {
       condition_fini(&rule->only_if[k]);
     }
@@ -202,6 +211,19 @@ size_t rules_match(const struct rules *rules,
   return len + match_stock_rules(rules, subject, names, ret_matched + len);
 }
 
+static bool has_matching_source(const struct metric_selector *selectors,
+                                size_t len,
+                                const struct metric_selector_subject *subject,
+                                const char *source) {
+  for (size_t i = 0; i < len; i++) {
+    if (metric_selector_matches_source(&selectors[i], source) &&
+        metric_selector_matches(&selectors[i], subject)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 bool rule_watches_source(const struct rule *rule,
                          const struct metric_selector_subject *subject,
                          const char *source) {
@@ -212,14 +234,10 @@ bool rule_watches_source(const struct rule *rule,
     return rule->scope.source == NULL ||
            strcmp(rule->scope.source, source) == 0;
   }
-  for (size_t i = 0; i < rule->selectors_len; i++) {
-    const struct metric_selector *selector = &rule->selectors[i];
-    if (metric_selector_matches_source(selector, source) &&
-        metric_selector_matches(selector, subject)) {
-      return true;
-    }
-  }
-  return false;
+  return has_matching_source(rule->selectors, rule->selectors_len, subject,
+                             source) &&
+         !has_matching_source(rule->exceptions, rule->exceptions_len, subject,
+                              source);
 }
 
 /* ---- how a rule is doing ---- */

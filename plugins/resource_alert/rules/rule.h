@@ -59,8 +59,10 @@ struct rule {
   const char *warning_word; /* these two: see Severity */
   const char *failure_word;
   size_t index;                      /* among all rules */
-  struct metric_selector *selectors; /* owned */
+  struct metric_selector *selectors; /* owned, as the next one */
   size_t selectors_len;
+  struct metric_selector *exceptions; /* series that it leaves out */
+  size_t exceptions_len;
   /* How many of its alerts are in which state. */
   _Atomic uint32_t counts[ALERT_STATES];
   _Atomic uint32_t claims[RULE_CLAIMS]; /* and which claim */

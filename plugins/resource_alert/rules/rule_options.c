@@ -125,6 +125,11 @@ static const struct option threshold_option_rows[] = {
          "Without a data source, all data sources of the type are watched. The "
          "option may be repeated; a series is watched if one of the patterns "
          "matches it."},
+    {OPTION("Except", STRINGS, struct rule_options, exceptions),
+     .example = "\"dbpool-billing/*\"", .check = check_metric,
+     .help = "Series that the rule leaves out although B<Metric> matches them, "
+             "written as in B<Metric>; another rule can then have limits of "
+             "its own for them. The option may be repeated."},
     RULE_LIMIT_OPTIONS(rule_options),
     SECONDS("For", for_s, "0",
             "The state gets worse when all readings of this time were beyond a "
@@ -213,5 +218,24 @@ const struct option_block rule_options_block = {
             "the state UNKNOWN, OKAY, WARNING, FAILURE or MISSING.",
     OPTION_ROWS(threshold_option_rows),
     .check_label = rule_options_check_label,
+    .check = check_threshold,
+};
+
+const struct option_block rule_options_override_block = {
+    .name = "Override",
+    .amends = "Threshold",
+    .label = OPTION_LABEL_REQUIRED,
+    .is_repeatable = true,
+    .may_share_label = true,
+    .size = sizeof(struct rule_options),
+    .help =
+        "Changes options of the B<E<lt>ThresholdE<gt>> block of that name, "
+        "which must have been read before: put it into a file whose name sorts "
+        "behind F<40-thresholds.conf>, and the installed file needs no edit. "
+        "Options that are not written keep their values. B<Metric>, B<Except>, "
+        "B<OnlyIf> and B<Severity> replace all such lines of the rule. If two "
+        "blocks change one option, the later one applies. C<resource-alertctl "
+        "check> prints each change with both places.",
+    OPTION_ROWS(threshold_option_rows),
     .check = check_threshold,
 };

@@ -67,6 +67,7 @@ struct rule_limits {
 struct rule_options {
   struct option_head head;
   struct option_strings metrics;
+  struct option_strings exceptions; /* series that it leaves out; as metrics */
   struct rule_limits limits;
   struct option_strings only_if;    /* pairs of a metric and a comparison */
   struct option_strings severities; /* none, or of WARNING and of FAILURE */
@@ -79,6 +80,9 @@ struct rule_options {
 };
 
 extern const struct option_block rule_options_block;
+
+/* Changes options of a block of the kind above. */
+extern const struct option_block rule_options_override_block;
 
 /* Checks the label of a rule: it becomes a part of metric and file names.
  * Returns 0 or -EINVAL. */

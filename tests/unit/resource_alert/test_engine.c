@@ -227,6 +227,28 @@ static const char plain[] = "<Threshold \"r\">\n"
                             "RepeatInterval 4000\n"
                             "</Threshold>\n";
 
+/* ---- rules that a later block changes ---- */
+
+static void an_override_changes_single_options(void **state) {
+  (void)state;
+  start("<Threshold \"r\">\nMetric \"p*/t\"\nWarningMax 10\nFailureMax 20\n"
+        "Severity \"low\" \"high\"\n</Threshold>\n"
+        "<Override \"r\">\nWarningMax 15\nExcept \"p-b/*\"\n"
+        "Severity \"minor\" \"major\"\n</Override>\n"
+        "<Override \"r\">\nExcept \"p-c/t\"\n</Override>\n");
+  put_at("a", 12, wall);
+  put_at("b", 30, wall);
+  put_at("c", 30, wall); /* the later Except replaces the earlier one */
+  turn();
+  expect_state("FAILURE");
+  const struct rule *changed = rule()->rule;
+  assert_true(changed->limits.warning_max > 14.9);
+  assert_true(changed->limits.failure_max > 19.9);
+  assert_string_equal(changed->warning_word, "minor");
+  assert_int_equal(atomic_load(&changed->counts[ALERT_OKAY]), 1);
+  assert_int_equal(atomic_load(&changed->counts[ALERT_FAILURE]), 1);
+}
+
 /* ---- what is notified ---- */
 
 static void a_week_is_notified_as_it_was(void **state) {
@@ -591,6 +613,7 @@ static void many_writers_while_days_pass(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      TEST(an_override_changes_single_options),
       TEST(a_week_is_notified_as_it_was),
       TEST(a_spike_an_hour_is_not_notified),
       TEST(clock_steps_change_nothing),
