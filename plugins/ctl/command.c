@@ -19,7 +19,7 @@
 #define YEAR_S (365.0 * 86400)
 
 extern const struct command status_command, status_command_watch,
-    control_commands_silence, control_commands_mode,
+    control_commands_silence, control_commands_forget, control_commands_mode,
     control_commands_deactivate, control_commands_reset,
     control_commands_self_test, journal_command, check_command, test_command,
     replay_command, names_command;
@@ -28,6 +28,7 @@ const struct command *const command_table[] = {
     &status_command,
     &status_command_watch,
     &control_commands_silence,
+    &control_commands_forget,
     &control_commands_mode,
     &control_commands_deactivate,
     &control_commands_reset,

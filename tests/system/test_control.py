@@ -296,3 +296,18 @@ def test_the_names_of_rules_and_responses(daemon):
         said = ctl("names", kind, "--socket", daemon.socket)
         assert (said.returncode, said.stdout.splitlines()) == (0, [name])
     assert "neither rules nor responses" in ctl("names", "colours", "--socket", daemon.socket).stderr
+
+
+def test_a_series_is_forgotten(daemon):
+    daemon.put(85)
+    daemon.expect(lambda: daemon.exit_code() == 1)
+    refused = daemon.ctl("forget", "*/other/*")
+    assert refused.returncode == 3 and "no series with an alert matches" in refused.stderr
+    done = daemon.ctl("forget", "*/demo-a/*")
+    assert done.returncode == 0 and re.fullmatch(r"forgot \S+/demo-a/percent-used\n", done.stdout), done
+    daemon.expect(lambda: '"forgotten"' in daemon.journal_text())
+    lines = [json.loads(line) for line in daemon.journal_text().splitlines()]
+    asked = [line for line in lines if line["event"] == "forget"]
+    assert len(asked) == 1 and f"uid {os.getuid()}" in asked[0]["who"], asked
+    assert [(line["from"], line["to"]) for line in lines if line.get("cause") == "forgotten"] == [("WARNING", "UNKNOWN")]
+    assert daemon.exit_code() == 3

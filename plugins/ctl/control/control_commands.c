@@ -125,6 +125,32 @@ static int run_silence(const struct command_line *line) {
   return result;
 }
 
+static int run_forget(const struct command_line *line) {
+  struct error error = {{0}};
+  json_t *request =
+      json_pack("{ss ss}", "name", line->operands[0], "who", find_user_name());
+  if (request == NULL) {
+    return command_fail("forget: the name is not UTF-8");
+  }
+  json_t *response =
+      client_send_request(line->flags[FLAG_SOCKET], "/forget", request, &error);
+  json_decref(request);
+  if (response == NULL) {
+    return command_fail("%s", error.text);
+  }
+  size_t i;
+  json_t *name;
+  json_array_foreach(json_object_get(response, "series"), i, name) {
+    (void)printf("forgot %s\n", json_string_value(name));
+  }
+  json_int_t all = json_integer_value(json_object_get(response, "forgotten"));
+  if (all > (json_int_t)i) {
+    (void)printf("and %lld more\n", (long long)all - (long long)i);
+  }
+  json_decref(response);
+  return COMMAND_OKAY;
+}
+
 static int run_mode(const struct command_line *line) {
   json_t *request = make_response_request(line, 1);
   (void)json_object_set_new(request, "mode", json_string(line->operands[0]));
@@ -167,6 +193,24 @@ const struct command control_commands_silence = {
                                    "the reason, shown with the silence"},
               [SILENCE_END] = {"end", NULL, "end the silence with this name"}},
     .run = run_silence,
+};
+
+const struct command control_commands_forget = {
+    .name = "forget",
+    .operands = "SERIES",
+    .operands_min = 1,
+    .operands_max = 1,
+    .summary = "forget a series that does not come back, and end its alerts",
+    .help =
+        "I<SERIES> is the name of a series as B<status> shows it, or a pattern "
+        "with C<*>, C<?> and C<[a-z]>. The states of its alerts are removed, "
+        "also from the state file. An alert that was notified is closed with a "
+        "last notification of the severity OKAY; the journal has the cause "
+        "C<forgotten> and who asked. Use it for a log, a pool or a file system "
+        "that was removed or renamed. A series that still sends values is new "
+        "with its next value.",
+    .flags = {CLIENT_SOCKET_FLAG},
+    .run = run_forget,
 };
 
 const struct command control_commands_mode = {

@@ -52,6 +52,7 @@ static const char *const cause_names[] = {
     [ALERT_CAUSE_LIMIT] = "limit",     [ALERT_CAUSE_MISSING] = "missing",
     [ALERT_CAUSE_BACK] = "back",       [ALERT_CAUSE_REMINDER] = "reminder",
     [ALERT_CAUSE_EXPIRED] = "expired", [ALERT_CAUSE_UNSILENCED] = "unsilenced",
+    [ALERT_CAUSE_REMOVED] = "removed", [ALERT_CAUSE_FORGOTTEN] = "forgotten",
 };
 
 const char *alert_cause_name(enum alert_cause cause) {
@@ -59,7 +60,7 @@ const char *alert_cause_name(enum alert_cause cause) {
 }
 
 bool alert_cause_from_name(const char *name, enum alert_cause *ret_cause) {
-  for (int i = ALERT_CAUSE_LIMIT; i <= ALERT_CAUSE_UNSILENCED; i++) {
+  for (int i = ALERT_CAUSE_LIMIT; i <= ALERT_CAUSE_FORGOTTEN; i++) {
     if (strcmp(cause_names[i], name) == 0) {
       *ret_cause = (enum alert_cause)i;
       return true;
@@ -277,6 +278,18 @@ bool alert_mark_missing(struct alert *alert, const struct rule_limits *limits,
                wall_ms, ret_change);
   ret_change->held_s = round_to_seconds(silent_ms);
   return true;
+}
+
+bool alert_forget(struct alert *alert, int64_t wall_ms,
+                  struct alert_change *ret_change) {
+  bool was_notified = alert->notified >= ALERT_WARNING;
+  bool is_change = alert->state != ALERT_UNKNOWN || was_notified;
+  change_state(alert, ALERT_UNKNOWN, ALERT_CAUSE_FORGOTTEN, wall_ms,
+               ret_change);
+  *alert = (struct alert){.value = (double)NAN,
+                          .notified = alert->notified,
+                          .since_wall_ms = wall_ms};
+  return is_change;
 }
 
 void alert_restore(struct alert *alert, enum alert_state state,

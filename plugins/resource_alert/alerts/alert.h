@@ -78,7 +78,14 @@ enum alert_cause {
   ALERT_CAUSE_REMINDER,   /* nothing changed; notified again */
   ALERT_CAUSE_EXPIRED,    /* the TTL of a notification is over */
   ALERT_CAUSE_UNSILENCED, /* nothing changed; a silence hid it until now */
+  ALERT_CAUSE_REMOVED,    /* no rule watches it since a restart */
+  ALERT_CAUSE_FORGOTTEN,  /* somebody asked to forget the series */
 };
+
+/* The alert ends, in whatever state it was; to: UNKNOWN. */
+static inline bool alert_cause_is_end(enum alert_cause cause) {
+  return cause == ALERT_CAUSE_REMOVED || cause == ALERT_CAUSE_FORGOTTEN;
+}
 
 /* One change of state. Small, since each alert holds its last one until it is
  * dispatched. */
@@ -93,8 +100,8 @@ struct alert_change {
   bool should_notify : 1; /* set when it is dispatched */
 };
 
-/* "limit", "missing", "back", "reminder", "expired", "unsilenced". A literal.
- */
+/* "limit", "missing", "back", "reminder", "expired", "unsilenced",
+ * "removed", "forgotten". A literal. */
 const char *alert_cause_name(enum alert_cause cause);
 
 /* The cause of that name. Returns false for any other text; *ret_cause is then
@@ -134,6 +141,12 @@ void alert_find_broken_limit(const struct rule_limits *limits,
 bool alert_find_next(const struct alert *alert,
                      const struct rule_limits *limits,
                      enum alert_state *ret_next, int64_t *ret_left_ms);
+
+/* Sets the alert to one without a reading. Returns true, and fills *ret_change,
+ * if there was a state, or one that was notified; it stays notified until that
+ * change is dispatched. */
+bool alert_forget(struct alert *alert, int64_t wall_ms,
+                  struct alert_change *ret_change);
 
 /* Sets the state that the alert had before a restart. */
 void alert_restore(struct alert *alert, enum alert_state state,

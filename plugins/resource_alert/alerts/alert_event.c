@@ -54,12 +54,31 @@ static bool leave_okay_to_namesake(struct series_alert *alert,
   return other != NULL;
 }
 
+/* The end is notified if the alert was; also under a silence, since nothing
+ * comes after it. */
+static void decide_end_notification(struct series_alert *alert,
+                                    struct alert_event *event) {
+  struct alert_change *change = &event->change;
+  uint8_t notified = alert->alert.notified;
+  bool is_open = notified >= ALERT_WARNING;
+  alert->alert.notified = ALERT_UNKNOWN;
+  event->notified = ALERT_UNKNOWN;
+  change->from = is_open && change->from < ALERT_WARNING
+                     ? (enum alert_state)notified
+                     : change->from;
+  change->should_notify = is_open && !leave_okay_to_namesake(alert, notified);
+}
+
 /* Decides whether the state of the event is notified, and keeps it. */
 static void decide_notification(struct series_alert *alert,
                                 struct silences *silences, int64_t wall_ms,
                                 struct alert_event *event) {
   struct alert_change *change = &event->change;
   uint8_t notified = alert->alert.notified;
+  if (alert_cause_is_end(change->cause)) {
+    decide_end_notification(alert, event);
+    return;
+  }
   bool is_reminder = change->cause == ALERT_CAUSE_REMINDER;
   change->should_notify =
       is_reminder ||
@@ -166,7 +185,12 @@ static void format_reason(const struct alert_event *event, char *text,
   if (change->held_s > 0) {
     (void)snprintf(held, sizeof(held), " for %u s", change->held_s);
   }
-  if (event->rule->notification != NULL) {
+  if (alert_cause_is_end(change->cause)) {
+    (void)snprintf(text, bytes, "closed: %s",
+                   change->cause == ALERT_CAUSE_FORGOTTEN
+                       ? "the series was forgotten on request"
+                       : "the configuration has no such rule for it any more");
+  } else if (event->rule->notification != NULL) {
     (void)snprintf(text, bytes, "%s",
                    change->cause == ALERT_CAUSE_EXPIRED
                        ? "no notification within its TTL"
@@ -210,13 +234,14 @@ void alert_event_format(const struct alert_event *event, char *text,
 
 /* ---- the severity ---- */
 
-/* Of any state but UNKNOWN, which is not notified. */
+/* Of any state but UNKNOWN, which is notified only as the end of an alert. */
 static enum notification_severity
 find_event_severity(const struct alert_event *event) {
   bool is_failure = event->change.to == ALERT_FAILURE ||
                     (event->change.to == ALERT_MISSING &&
                      event->rule->limits.missing == RULE_MISSING_FAILURE);
-  if (event->change.to == ALERT_OKAY) {
+  if (event->change.to == ALERT_OKAY ||
+      alert_cause_is_end(event->change.cause)) {
     return NOTIFICATION_OKAY;
   }
   return is_failure ? NOTIFICATION_FAILURE : NOTIFICATION_WARNING;
@@ -274,9 +299,10 @@ json_t *alert_event_to_json(const struct alert_event *event) {
 static void format_message(const struct alert_event *event, char *text,
                            size_t bytes) {
   const char *pattern =
-      event->change.to == ALERT_OKAY      ? event->rule->message_okay
-      : event->change.to == ALERT_MISSING ? event->rule->message_missing
-                                          : event->rule->message;
+      alert_cause_is_end(event->change.cause) ? NULL
+      : event->change.to == ALERT_OKAY        ? event->rule->message_okay
+      : event->change.to == ALERT_MISSING     ? event->rule->message_missing
+                                              : event->rule->message;
   if (pattern == NULL) {
     alert_event_format(event, text, bytes);
     return;
@@ -346,7 +372,9 @@ static size_t fill_stock_fields(const struct alert_event *event,
       {.name = "FailureMax", .number = limits->failure_max},
   };
   memcpy(fields, all, sizeof(all));
-  return event->change.to == ALERT_MISSING ? 2 : sizeof(all) / sizeof(all[0]);
+  return event->change.to == ALERT_MISSING || event->change.to == ALERT_UNKNOWN
+             ? 2
+             : sizeof(all) / sizeof(all[0]);
 }
 
 /* Details of the rules of our own. What there is none of is left out. No name
@@ -385,10 +413,11 @@ static void name_after_series(const struct alert_event *event,
 
 void alert_event_notify(const struct alert_event *event,
                         const struct notification_sink *sink) {
-  if (event->change.to == ALERT_UNKNOWN) {
+  bool is_end = alert_cause_is_end(event->change.cause);
+  if (event->change.to == ALERT_UNKNOWN && !is_end) {
     return;
   }
-  bool has_value_time = event->change.to != ALERT_MISSING;
+  bool has_value_time = event->change.to != ALERT_MISSING && !is_end;
   struct notification_field fields[FIELDS_MAX];
   struct notification notification = {
       .severity = find_event_severity(event),

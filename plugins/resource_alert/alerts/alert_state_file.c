@@ -331,6 +331,16 @@ static bool restore_alert(const struct alert_restore *deps,
   return alert != NULL;
 }
 
+/* True if its name is written with the data source. A series of notifications
+ * has one alone, and no type. */
+static bool has_many_sources(const struct alert_restore *deps,
+                             const struct alert_event *event) {
+  struct reading_type type;
+  size_t sources_len = 0;
+  return deps->find_type(event->names.type, &type, &sources_len) == 0 &&
+         sources_len > 1;
+}
+
 /* The last line of an alert counts, since it comes last. */
 static int restore_line(void *context, const json_t *object) {
   const struct restoring *restoring = context;
@@ -348,7 +358,10 @@ static int restore_line(void *context, const json_t *object) {
   }
   uint64_t number = line.event.number;
   file->last_number = pick_larger_number(file->last_number, number);
-  if (restore_alert(restoring->deps, &line) && number > 0) {
+  if (!restore_alert(restoring->deps, &line)) {
+    removed_alerts_note(restoring->deps->removed, line.rule, &line.event,
+                        has_many_sources(restoring->deps, &line.event));
+  } else if (number > 0) {
     line.event.is_redelivered = true; /* unless a mark follows */
     add_to_outbox(file, &line.event);
   }

@@ -16,6 +16,7 @@
 #include "core/log.h"
 #include "core/metric.h"
 #include "resource_alert/alerts/alert_event.h"
+#include "resource_alert/alerts/removed_alerts.h"
 #include "resource_alert/alerts/series_table.h"
 
 struct alert_state_file;
@@ -35,8 +36,9 @@ typedef int alert_find_type(const char *name, struct reading_type *ret_type,
 struct alert_restore {
   struct series_table *table;
   alert_find_type *find_type;
-  int64_t now_ms;  /* monotonic */
-  int64_t wall_ms; /* since the epoch */
+  int64_t now_ms;               /* monotonic */
+  int64_t wall_ms;              /* since the epoch */
+  struct removed_list *removed; /* alerts that no rule watches are added */
 };
 
 /* Restores every alert of the file whose rule still watches its series. No

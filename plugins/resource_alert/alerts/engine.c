@@ -10,6 +10,8 @@
 #include <time.h>
 
 #include "core/clock.h"
+#include "core/glob.h"
+#include "core/json_util.h"
 #include "core/log.h"
 #include "core/worker_thread.h"
 #include "resource_alert/alerts/alert_event.h"
@@ -79,7 +81,8 @@ static void dispatch_alert(struct engine *engine, struct series_alert *alert) {
   if (!is_reminder) {
     atomic_fetch_add(&engine->transitions, 1);
   }
-  if (event.change.to == ALERT_OKAY && !(event.change.value > 0)) {
+  if (alert_cause_is_end(event.change.cause) ||
+      (event.change.to == ALERT_OKAY && !(event.change.value > 0))) {
     leak_list_forget(engine->leaks, event.series); /* none is left */
   }
   event_dispatch_deliver(engine->dispatch, &event);
@@ -272,6 +275,42 @@ void engine_take_notification(struct engine *engine,
   } else {
     json_decref(leak);
   }
+}
+
+/* ---- forgetting ---- */
+
+/* Under its lock. The name of the first data source that matches. */
+static bool matches_series(const struct series *series, const char *pattern,
+                           char name[SERIES_NAME_BYTES]) {
+  for (size_t i = 0; i < series->alerts_len; i++) {
+    series_format_name(series, series->alerts[i].source, name,
+                       SERIES_NAME_BYTES);
+    if (glob_matches(pattern, name)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+size_t engine_forget_series(struct engine *engine, const char *pattern,
+                            json_t *names) {
+  size_t forgotten = 0;
+  struct series *series;
+  struct series_cursor cursor = {0};
+  while ((series = series_table_lock_next(engine->table, &cursor)) != NULL) {
+    char name[SERIES_NAME_BYTES];
+    bool is_match = matches_series(series, pattern, name);
+    if (is_match) {
+      series_table_forget_locked(engine->table, series,
+                                 read_monotonic_ms(engine),
+                                 read_wall_ms(engine));
+    }
+    series_unlock(series);
+    if (is_match && forgotten++ < ENGINE_FORGOTTEN_NAMES) {
+      (void)json_array_append_new(names, json_util_from_text(name));
+    }
+  }
+  return forgotten;
 }
 
 /* ---- the engine's own metrics ---- */

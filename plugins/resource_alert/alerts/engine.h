@@ -77,6 +77,13 @@ void engine_publish(struct engine *engine, const struct sample_sink *sink);
  * not, LOG_LEVEL_WARNING if something is not saved or refused. Any thread. */
 void engine_report_problems(struct engine *engine, const struct log_sink *sink);
 
+/* Forgets the series whose names match PATTERN, a glob: their alerts end, also
+ * for those who were notified. Adds their names to the array NAMES, at most
+ * ENGINE_FORGOTTEN_NAMES of them. Returns how many there were. Any thread. */
+#define ENGINE_FORGOTTEN_NAMES 100
+size_t engine_forget_series(struct engine *engine, const char *pattern,
+                            json_t *names);
+
 /* For the status. */
 struct leak_list *engine_leaks(struct engine *engine);
 

@@ -35,9 +35,10 @@ struct event_dispatch {
   _Atomic uint64_t done_number;        /* of the last event it has done */
   struct alert_state_file *state_file; /* NULL: nothing is saved */
   unsigned unmarked;                   /* events since the last mark */
-  bool has_redelivered;                /* what was left before the restart */
-  bool has_owed;                       /* a silence may have hidden a state */
-  int64_t owed_ms; /* monotonic: when these were looked at */
+  struct removed_list removed; /* to be closed with the first delivery */
+  bool has_redelivered;        /* what was left before the restart */
+  bool has_owed;               /* a silence may have hidden a state */
+  int64_t owed_ms;             /* monotonic: when these were looked at */
 };
 
 /* ---- delivering ---- */
@@ -54,7 +55,8 @@ static void journal_event(struct event_dispatch *dispatch,
 static void hand_to_responses(struct event_dispatch *dispatch,
                               const struct alert_event *event) {
   const struct alert_event_sink *responses = &dispatch->deps.responses;
-  if (responses->take_event != NULL) {
+  bool has_rule = event->change.cause != ALERT_CAUSE_REMOVED;
+  if (responses->take_event != NULL && has_rule) {
     responses->take_event(responses->context, event);
   }
 }
@@ -92,8 +94,10 @@ static void log_and_queue_notification(struct event_dispatch *dispatch,
   char text[LOG_LINE_BYTES];
   alert_event_format(event, text, sizeof(text));
   log_write(&dispatch->deps.log,
-            event->change.to == ALERT_OKAY ? LOG_LEVEL_NOTICE
-                                           : LOG_LEVEL_WARNING,
+            event->change.to == ALERT_OKAY ||
+                    alert_cause_is_end(event->change.cause)
+                ? LOG_LEVEL_NOTICE
+                : LOG_LEVEL_WARNING,
             "%s", text);
   if (event->rule->notification == NULL && !event->is_silenced) {
     hand_to_notifier(dispatch, event);
@@ -163,11 +167,20 @@ static void redeliver_event(void *context, const struct alert_event *event) {
   }
 }
 
+static void close_removed_alert(void *context, struct alert_event *event) {
+  event_dispatch_deliver(context, event);
+}
+
 void event_dispatch_redeliver(struct event_dispatch *dispatch) {
-  if (dispatch->state_file != NULL && !dispatch->has_redelivered) {
-    alert_state_file_redeliver(dispatch->state_file, redeliver_event, dispatch);
+  if (dispatch->has_redelivered) {
+    return;
   }
   dispatch->has_redelivered = true;
+  if (dispatch->state_file != NULL) {
+    alert_state_file_redeliver(dispatch->state_file, redeliver_event, dispatch);
+    removed_alerts_close(&dispatch->removed, dispatch->deps.clock->wall_ms(),
+                         close_removed_alert, dispatch);
+  }
 }
 
 /* ---- marking ---- */
@@ -217,6 +230,7 @@ static int restore_states(struct event_dispatch *dispatch,
       .find_type = deps->find_type,
       .now_ms = deps->clock->monotonic_ms(),
       .wall_ms = deps->clock->wall_ms(),
+      .removed = &dispatch->removed,
   };
   return directory == NULL
              ? 0
@@ -226,6 +240,7 @@ static int restore_states(struct event_dispatch *dispatch,
 
 static void free_dispatch(struct event_dispatch *dispatch) {
   alert_state_file_close(dispatch->state_file);
+  removed_alerts_fini(&dispatch->removed);
   free(dispatch);
 }
 

@@ -455,7 +455,6 @@ static void compute_source_values(struct series *series,
   }
 }
 
-/* VALUE as a percentage of the sum over all sources. */
 static double compute_percentage(double value, const double *values,
                                  size_t len) {
   double sum = 0;
@@ -554,6 +553,20 @@ void series_queue_overdue(struct series_context *context, struct series *series,
       queue_reminder(context, alert, now_ms);
     }
   }
+}
+
+void series_forget(struct series_context *context, struct series *series,
+                   int64_t now_ms, int64_t wall_ms) {
+  for (size_t i = 0; i < series->alerts_len; i++) {
+    struct series_alert *alert = &series->alerts[i];
+    struct alert_change change;
+    if (alert_forget(&alert->alert, wall_ms, &change)) {
+      queue_change(context, alert, &change, now_ms);
+    }
+    rule_reset_alert(alert->rule, &alert->alert, &alert->claim);
+  }
+  series->time_ns = series->clock_ms = 0;
+  series->seen_ms = INT64_MIN / 4; /* long ago */
 }
 
 bool series_is_queued(const struct series *series) {

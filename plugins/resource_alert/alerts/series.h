@@ -154,6 +154,11 @@ void series_queue_overdue(struct series_context *context, struct series *series,
                           int64_t now_ms, int64_t wall_ms,
                           double missing_intervals);
 
+/* Queues the end of each alert and sets the series to one without a value,
+ * which is removed unless a new value comes. */
+void series_forget(struct series_context *context, struct series *series,
+                   int64_t now_ms, int64_t wall_ms);
+
 bool series_is_queued(const struct series *series);
 
 /* Sets the alert of that rule and data source to what it was before a restart.

@@ -523,3 +523,9 @@ void series_table_get_work(struct series_table *table,
     (void)pthread_mutex_unlock(&shard->lock);
   }
 }
+
+void series_table_forget_locked(struct series_table *table,
+                                struct series *series, int64_t now_ms,
+                                int64_t wall_ms) {
+  series_forget(&table->context, series, now_ms, wall_ms);
+}

@@ -90,3 +90,8 @@ void series_table_get_counts(struct series_table *table,
 
 void series_table_get_work(struct series_table *table,
                            struct series_table_work *ret_work);
+
+/* series_forget() for a series of the table, under its lock. */
+void series_table_forget_locked(struct series_table *table,
+                                struct series *series, int64_t now_ms,
+                                int64_t wall_ms);

@@ -345,6 +345,12 @@ void rule_hold_claim(struct rule *rule, const struct alert *alert,
   }
 }
 
+void rule_reset_alert(struct rule *rule, const struct alert *alert,
+                      uint8_t *claim) {
+  change_claim(rule, RULE_CLAIM_NONE, claim);
+  rule_update_worst(rule, alert);
+}
+
 /* OKAY where there is none of either. */
 static enum alert_state find_worst_claim(const struct rule *rule,
                                          enum rule_claim warning,

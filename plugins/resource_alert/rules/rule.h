@@ -153,5 +153,9 @@ void rule_update_claim(struct rule *rule, const struct alert *alert,
 void rule_hold_claim(struct rule *rule, const struct alert *alert,
                      enum alert_state from, int64_t now_ms, uint8_t *claim);
 
+/* ALERT was set back to one without a reading. */
+void rule_reset_alert(struct rule *rule, const struct alert *alert,
+                      uint8_t *claim);
+
 /* True if no series matches the rule. Any thread. */
 bool rule_is_idle(const struct rule *rule);

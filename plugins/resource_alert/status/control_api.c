@@ -2,14 +2,15 @@
 /* control_api: the commands that the ControlSocket accepts.
  *
  * The path names the command, the body is a JSON object with its arguments, the
- * response {"done": true} or {"error": TEXT}. Who may send one is decided by
- * the mode of the socket alone; who sent one is what the kernel says. */
+ * response {"done": true, ...} or {"error": TEXT}. Who may send one is decided
+ * by the mode of the socket alone; who sent one is what the kernel says. */
 #include "resource_alert/status/status.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "core/glob.h"
 #include "core/json_util.h"
 #include "core/text.h"
 #include "resource_alert/alerts/engine.h"
@@ -55,7 +56,8 @@ static void journal_control_command(const struct status_deps *deps,
 
 /* 0 stands for a member that is missing, and is refused. */
 static int handle_silence(const struct status_deps *deps, const json_t *body,
-                          struct error *error) {
+                          json_t *reply, struct error *error) {
+  (void)reply;
   /* Silences end at a time of day and outlive a restart. */
   int64_t now_ms = engine_real_clock.wall_ms();
   double for_s = json_number_value(json_object_get(body, "for_s"));
@@ -81,7 +83,8 @@ static int handle_silence(const struct status_deps *deps, const json_t *body,
 
 /* -ENOENT, and so status 404, where there is no such silence. */
 static int handle_unsilence(const struct status_deps *deps, const json_t *body,
-                            struct error *error) {
+                            json_t *reply, struct error *error) {
+  (void)reply;
   const char *name = get_body_text(body, "name", "");
   int code =
       silences_remove(deps->silences, name, engine_real_clock.wall_ms(), error);
@@ -108,7 +111,9 @@ static int send_to_responses(const struct status_deps *deps, const json_t *body,
 
 /* Applies to all responses unless the body names one. */
 static int handle_mode_command(const struct status_deps *deps,
-                               const json_t *body, struct error *error) {
+                               const json_t *body, json_t *reply,
+                               struct error *error) {
+  (void)reply;
   static const char *const modes[] = {
       [RESPONSES_MODE_AUTO] = "auto",
       [RESPONSES_MODE_DRYRUN] = "dryrun",
@@ -126,15 +131,45 @@ static int handle_mode_command(const struct status_deps *deps,
                    mode);
 }
 
+/* -ENOENT, and so status 404, where no series matches. */
+static int handle_forget(const struct status_deps *deps, const json_t *body,
+                         json_t *reply, struct error *error) {
+  const char *name = get_body_text(body, "name", "");
+  struct error reason = {{0}};
+  if (name[0] == '\0' || glob_check(name, &reason) != 0) {
+    return error_set(error, -EINVAL, "pattern \"%s\" %s", name,
+                     name[0] == '\0' ? "is empty" : reason.text);
+  }
+  json_t *names = json_array();
+  size_t forgotten = engine_forget_series(deps->engine, name, names);
+  if (forgotten == 0) {
+    json_decref(names);
+    return error_set(error, -ENOENT,
+                     "no series with an alert matches \"%s\"; status shows "
+                     "their names",
+                     name);
+  }
+  (void)json_object_set_new(reply, "forgotten",
+                            json_integer((json_int_t)forgotten));
+  (void)json_object_set(reply, "series", names);
+  journal_control_command(
+      deps, "forget",
+      json_pack("{so sI so so}", "name", json_util_from_text(name), "forgotten",
+                (json_int_t)forgotten, "series", names, "who",
+                json_util_from_text(get_body_text(body, "who", ""))));
+  return 0;
+}
+
 static const struct {
   const char *path;
   /* NULL: COMMAND is sent as it is to the responses. */
   int (*handle)(const struct status_deps *deps, const json_t *body,
-                struct error *error);
+                json_t *reply, struct error *error);
   enum responses_command command;
 } commands[] = {
     {"/silence", handle_silence, 0},
     {"/unsilence", handle_unsilence, 0},
+    {"/forget", handle_forget, 0},
     {"/mode", handle_mode_command, 0},
     {"/deactivate", NULL, RESPONSES_DEACTIVATE},
     {"/reset", NULL, RESPONSES_RESET},
@@ -143,12 +178,13 @@ static const struct {
 
 /* Runs the command number I of the table. */
 static int run_control_command(size_t i, const struct status_deps *deps,
-                               const json_t *body, struct error *error) {
+                               const json_t *body, json_t *reply,
+                               struct error *error) {
   if (!json_is_object(body)) {
     return error_set(error, -EINVAL, "the body is not a JSON object");
   }
   return commands[i].handle != NULL
-             ? commands[i].handle(deps, body, error)
+             ? commands[i].handle(deps, body, reply, error)
              : send_to_responses(deps, body, commands[i].command, error);
 }
 
@@ -168,12 +204,14 @@ bool status_handle_command(const struct status_deps *deps,
     struct error error = {{0}};
     json_t *body = json_loads(request->body, JSON_REJECT_DUPLICATES, NULL);
     set_sender(request, body);
-    int code = run_control_command(i, deps, body, &error);
+    json_t *done = json_pack("{sb}", "done", 1);
+    int code = run_control_command(i, deps, body, done, &error);
     http_server_set_json(
         reply, find_http_status(code),
         code == 0
-            ? json_pack("{sb}", "done", 1)
+            ? json_incref(done)
             : json_pack("{so}", "error", json_util_from_text(error.text)));
+    json_decref(done);
     json_decref(body);
     return true;
   }

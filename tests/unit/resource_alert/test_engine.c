@@ -438,6 +438,100 @@ static void a_restart_notifies_nothing(void **state) {
   expect_notified(2); /* the reminder */
 }
 
+static void put_no_sample(void *unused, const struct sample *sample) {
+  (void)unused, (void)sample;
+}
+
+/* The rule's new name, or a Metric that leaves the series out. */
+static void configure_anew(const char *text) {
+  close_engine();
+  option_fini(&resource_alert_options, &fixture.options);
+  assert_int_equal(option_init(&resource_alert_options, &fixture.options), 0);
+  start(text);
+  const struct sample_sink samples = {.put = put_no_sample};
+  engine_publish(fixture.engine, &samples); /* the daemon has listeners now */
+  turn();
+}
+
+static void a_removed_rule_is_closed_once(void **state) {
+  (void)state;
+  start(plain);
+  live(11, 600);
+  expect_notified(1);
+  configure_anew("<Threshold \"renamed\">\nMetric \"p*/t\"\nWarningMax 50\n"
+                 "</Threshold>\n");
+  expect_notified(2);
+  assert_int_equal(fixture.severities[1], NOTIFICATION_OKAY);
+  assert_int_equal(
+      count_lines("rule \"r\": WARNING -> UNKNOWN, h/p/t closed: "), 1);
+  live(11, 60);
+  configure_anew("<Threshold \"renamed\">\nMetric \"p*/t\"\nWarningMax 50\n"
+                 "</Threshold>\n");
+  live(11, 60);
+  expect_notified(2);
+}
+
+static void a_series_that_a_rule_leaves_out_is_closed(void **state) {
+  (void)state;
+  start(plain);
+  live(11, 600);
+  expect_notified(1);
+  configure_anew("<Threshold \"r\">\nMetric \"p*/t\"\nWarningMax 10\n"
+                 "</Threshold>\n<Override \"r\">\nExcept \"p/*\"\n"
+                 "</Override>\n");
+  live(11, 60);
+  expect_notified(2);
+  assert_int_equal(fixture.severities[1], NOTIFICATION_OKAY);
+  expect_state("UNKNOWN");
+}
+
+static size_t forget(const char *pattern) {
+  json_t *names = json_array();
+  size_t count = engine_forget_series(fixture.engine, pattern, names);
+  assert_int_equal(json_array_size(names), count);
+  json_decref(names);
+  turn();
+  return count;
+}
+
+static void a_forgotten_series_is_closed_and_gone(void **state) {
+  (void)state;
+  start(plain);
+  live(1, 60);
+  live(11, 60);
+  expect_notified(1);
+  assert_int_equal(forget("h/q*"), 0);
+  assert_int_equal(forget("h/p/*"), 1);
+  expect_notified(2);
+  assert_int_equal(fixture.severities[1], NOTIFICATION_OKAY);
+  expect_state("UNKNOWN");
+  for (int i = 0; i < 6; i++) { /* it does not become MISSING */
+    pass_interval();
+  }
+  struct series_table_counts counts;
+  series_table_get_counts(engine_table(fixture.engine), &counts);
+  assert_int_equal(counts.series, 0);
+  close_engine();
+  open_engine();
+  turn();
+  live(11, 60); /* a new series: For counts again */
+  expect_notified(3);
+}
+
+static void a_forgotten_series_that_sends_is_new(void **state) {
+  (void)state;
+  start(plain);
+  live(11, 60);
+  expect_notified(1);
+  assert_int_equal(forget("h/p/t"), 1);
+  expect_notified(2);
+  live(11, 20); /* less than For */
+  expect_state("UNKNOWN");
+  live(11, 30);
+  expect_state("WARNING");
+  expect_notified(3);
+}
+
 static void an_outage_is_no_time_held(void **state) {
   (void)state;
   start(plain);
@@ -624,6 +718,10 @@ int main(void) {
       TEST(a_rule_without_a_series_is_logged_once),
       TEST(responses_receive_the_value_of_the_worst_series),
       TEST(a_restart_notifies_nothing),
+      TEST(a_removed_rule_is_closed_once),
+      TEST(a_series_that_a_rule_leaves_out_is_closed),
+      TEST(a_forgotten_series_is_closed_and_gone),
+      TEST(a_forgotten_series_that_sends_is_new),
       TEST(an_outage_is_no_time_held),
       TEST(a_storm_is_coalesced_and_its_end_is_notified),
       TEST(more_series_than_allowed_are_logged_once),
