@@ -4,9 +4,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-/* A search reads the descriptors of all processes of this host. */
-#define SEARCH_INTERVAL_US INT64_C(60000000)
+/* A search reads the descriptors of all processes of this host. It may use a
+ * twentieth of a processor. */
+#define SEARCH_TIME_SHARE 20
 
 void client_processes_fini(struct client_processes *processes) {
   if (processes != NULL) {
@@ -82,8 +84,15 @@ static bool list_local_sessions(struct client_processes *processes,
  * Each process and address counts where it occurs first. The search for an
  * earlier one ends soon, because there are few of them among many sessions. */
 
-/* A session whose process is unknown is assumed to belong to a known one. */
-static int64_t count_local_processes(struct client_processes *processes) {
+/* The least number of processes that can have SESSIONS. */
+static int64_t count_proven(int64_t sessions, int64_t per_process) {
+  return per_process <= 0 ? 0 : (sessions + per_process - 1) / per_process;
+}
+
+/* A session whose process is unknown is assumed to belong to a known one; those
+ * that were not searched for yet, to as many as have just started. */
+static int64_t count_local_processes(struct client_processes *processes,
+                                     int64_t per_process) {
   const struct client_process *items = processes->items;
   int64_t count = 0;
   processes->unknown = 0;
@@ -94,44 +103,99 @@ static int64_t count_local_processes(struct client_processes *processes) {
     }
     count += items[i].pid != 0 && first == i ? 1 : 0;
     processes->unknown += items[i].pid == 0 && !items[i].is_new ? 1 : 0;
+    count += items[i].is_new ? 1 : 0;
   }
+  int64_t proven = count_proven((int64_t)processes->len, per_process);
+  count = count > proven ? count : proven;
   return count == 0 && processes->len > 0 ? 1 : count;
 }
 
-/* The processes of another host are not visible, so each address counts once.
- */
+/* True for a session of another host; false where the address is hidden. */
+static bool is_remote(const struct pool_session *session) {
+  return session->client_address[0] != '\0' && !is_loopback(session);
+}
+
+/* The sessions of the address that SESSIONS[first] has; 0 if an earlier one has
+ * it, too. */
 static int64_t
-count_remote_addresses(const struct pool_session *const *sessions, size_t len) {
+count_sessions_of_new_address(const struct pool_session *const *sessions,
+                              size_t len, size_t first) {
+  const char *address = sessions[first]->client_address;
   int64_t count = 0;
   for (size_t i = 0; i < len; i++) {
-    const char *address = sessions[i]->client_address;
-    size_t first = 0;
-    while (strcmp(sessions[first]->client_address, address) != 0) {
-      first++;
+    if (strcmp(sessions[i]->client_address, address) == 0) {
+      if (i < first) {
+        return 0;
+      }
+      count++;
     }
-    bool is_remote = address[0] != '\0' && !is_loopback(sessions[i]);
-    count += is_remote && first == i ? 1 : 0;
   }
   return count;
 }
 
-int64_t
+/* The processes of another host are not visible. */
+static int64_t
+count_remote_processes(const struct pool_session *const *sessions, size_t len,
+                       int64_t per_process) {
+  int64_t count = 0;
+  for (size_t i = 0; i < len; i++) {
+    int64_t of_address = is_remote(sessions[i])
+                             ? count_sessions_of_new_address(sessions, len, i)
+                             : 0;
+    int64_t proven = count_proven(of_address, per_process);
+    count += of_address > 0 && proven == 0 ? 1 : proven;
+  }
+  return count;
+}
+
+static bool is_search_due(const struct client_processes *processes,
+                          int64_t now_us) {
+  int64_t since_us = now_us - processes->searched_us;
+  return processes->searched_us == 0 || since_us < 0 ||
+         since_us >= processes->search_us * SEARCH_TIME_SHARE;
+}
+
+static void search_host(struct client_processes *processes, int64_t now_us) {
+  struct timespec start;
+  struct timespec end;
+  (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &start);
+  client_processes_search_host(processes->items, processes->len,
+                               processes->proc);
+  processes->searched_us = now_us;
+  (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
+  processes->search_us = (end.tv_sec - start.tv_sec) * 1000000 +
+                         (end.tv_nsec - start.tv_nsec) / 1000;
+  for (size_t i = 0; i < processes->len; i++) {
+    processes->items[i].is_new = false;
+  }
+}
+
+static bool is_every_process_known(const struct client_processes *processes,
+                                   size_t sessions_len) {
+  size_t known = 0;
+  for (size_t i = 0; i < processes->len; i++) {
+    known += processes->items[i].pid != 0 ? 1 : 0;
+  }
+  return known == sessions_len;
+}
+
+struct client_process_count
 client_processes_search_and_count(struct client_processes *processes,
                                   const struct pool_session *const *sessions,
-                                  size_t len, int64_t now_us) {
-  bool has_new = list_local_sessions(processes, sessions, len);
-  int64_t since_us = now_us - processes->searched_us;
-  bool is_due = processes->searched_us == 0 || since_us < 0 ||
-                since_us >= SEARCH_INTERVAL_US;
-  if (has_new && is_due) {
-    processes->searched_us = now_us;
-    client_processes_search_host(processes->items, processes->len,
-                                 processes->proc);
-    for (size_t i = 0; i < processes->len; i++) {
-      processes->items[i].is_new = false;
-    }
+                                  size_t len, int64_t per_process,
+                                  int64_t now_us) {
+  if (list_local_sessions(processes, sessions, len) &&
+      is_search_due(processes, now_us)) {
+    search_host(processes, now_us);
   }
-  int64_t count =
-      count_local_processes(processes) + count_remote_addresses(sessions, len);
-  return count > 0 ? count : 1;
+  struct client_process_count count = {
+      .local = count_local_processes(processes, per_process),
+      .remote = count_remote_processes(sessions, len, per_process),
+      .is_exact = is_every_process_known(processes, len),
+  };
+  /* The address of a session may be hidden. */
+  int64_t missing =
+      count_proven((int64_t)len, per_process) - count.local - count.remote;
+  count.local += missing > 0 ? missing : 0;
+  return count;
 }

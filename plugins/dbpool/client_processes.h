@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* client_processes: counts the processes that hold a pool's sessions. Each
  * remote address is at least one process; for sessions from this host the
- * system may know which process holds them. */
+ * system may know which process holds them. More sessions than a process can
+ * have prove that there are more. */
 #pragma once
 
 #include <stdbool.h>
@@ -27,15 +28,27 @@ struct client_processes {
   size_t len;
   size_t unknown;      /* items searched for and not found */
   int64_t searched_us; /* when the last search was; 0: never */
+  int64_t search_us;   /* processor time that it took */
 };
 
-/* The number of processes, at least 1. Local sessions whose process is unknown
- * count as sessions of a known one or, without any, as one process. Searches
- * only for sessions that are new, at most once a minute. */
-int64_t
+struct client_process_count {
+  int64_t local;  /* of this host */
+  int64_t remote; /* of other hosts */
+  bool is_exact;  /* the process of each session is known */
+};
+
+/* The number of processes. Local sessions whose process is unknown count as
+ * sessions of a known one or, without any, as one process; those that are not
+ * searched for yet, as one process each; a remote address
+ * counts as one process. Where there are more sessions than these can have,
+ * as many as the sessions prove. per_process: the most sessions of a process;
+ * 0: no limit. Searches at once for sessions that are new, unless the last
+ * search used more than a twentieth of a processor since then. */
+struct client_process_count
 client_processes_search_and_count(struct client_processes *processes,
                                   const struct pool_session *const *sessions,
-                                  size_t len, int64_t now_us);
+                                  size_t len, int64_t per_process,
+                                  int64_t now_us);
 
 /* Frees the items. Accepts NULL. */
 void client_processes_fini(struct client_processes *processes);

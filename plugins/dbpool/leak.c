@@ -7,6 +7,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 #include "core/text.h"
 #include "dbpool/query_text.h"
@@ -44,6 +46,13 @@ static bool is_silent_too_long(const struct leak_search *search,
                                const struct pool_session *session) {
   return session->state_change_us != 0 &&
          search->now_us - session->state_change_us > search->after_us;
+}
+
+/* A session that listens for notifications is idle for as long as it lives, and
+ * is not a connection that a pool hands out. */
+static bool is_listener(const struct pool_session *session) {
+  return strncasecmp(session->query, "LISTEN", strlen("LISTEN")) == 0 &&
+         (session->query[6] == ' ' || session->query[6] == '"');
 }
 
 /* ---- rule 1 ---- */
@@ -154,7 +163,7 @@ static int find_overtaken_leaks(struct leak_tracker *tracker,
     const struct pool_session *session = search->sessions[i];
     if (session->state == POOL_SESSION_IDLE) {
       idle[len] = remember_idle_session(tracker, search, session, latest_us);
-      if (idle[len++].is_leaked) {
+      if (idle[len++].is_leaked && !is_listener(session)) {
         add_leak(search, session, LEAK_OVERTAKEN);
       }
     }
@@ -177,7 +186,7 @@ static int compare_idle_since(const void *a, const void *b) {
 
 static bool is_idle_too_long(const struct leak_search *search,
                              const struct pool_session *session) {
-  return session->state == POOL_SESSION_IDLE &&
+  return session->state == POOL_SESSION_IDLE && !is_listener(session) &&
          is_silent_too_long(search, session);
 }
 

@@ -103,16 +103,29 @@ static const struct option pool_options[] = {
      .example = "\"trading\"",
      .help = "The role that the pool's sessions log in as, with shell "
              "wildcards. By default every role."},
-    {OPTION("PoolSize", INTEGER, struct dbpool_pool_options, size), .min = 1,
+    {OPTION("PoolSize", INTEGER, struct dbpool_pool_options, size), .min = 0,
      .max = 100000, .default_text = "5", .unit = "connections",
-     .help =
-         "The application's C<pool_size>: connections that a pool keeps open."},
+     .help = "The application's C<pool_size>: connections that a pool keeps "
+             "open. 0: the application keeps none, as with SQLAlchemy's "
+             "NullPool; each session is then checked out."},
     {OPTION("MaxOverflow", INTEGER, struct dbpool_pool_options, max_overflow),
      .min = -1, .max = 100000, .default_text = "10", .unit = "connections",
      .help =
          "The application's C<max_overflow>: connections that a pool opens "
          "beyond B<PoolSize> under load. -1: no limit; the capacity is then "
          "the number of open connections plus C<headroom>."},
+    {OPTION("Minimum", INTEGER, struct dbpool_pool_options, minimum), .min = 0,
+     .max = 100000, .default_text = "0", .unit = "connections",
+     .help = "For a pool that has a maximum instead of an overflow: the "
+             "connections that it keeps when it is idle. Open connections "
+             "between B<Minimum> and B<Maximum> rest in the pool for a while "
+             "and are not leaks. It is only checked against B<Maximum>."},
+    {OPTION("Maximum", INTEGER, struct dbpool_pool_options, maximum), .min = 0,
+     .max = 100000, .default_text = "0", .unit = "connections",
+     .help = "For a pool that has a maximum instead of an overflow "
+             "(psycopg_pool, asyncpg, HikariCP, node-postgres, pgx): the most "
+             "connections that it opens. It replaces B<PoolSize> and "
+             "B<MaxOverflow>. 0: those two count."},
     {OPTION("PoolRecycle", NUMBER, struct dbpool_pool_options, recycle_s),
      .min = -1, .max = YEAR_S, .default_text = "-1", .unit = "seconds",
      .help = "The application's C<pool_recycle>: the age at which the pool "
@@ -126,14 +139,16 @@ static const struct option pool_options[] = {
          "connection before it fails. The server does not see such requests. "
          "The value is only compared with the one in the application's log."},
     {OPTION("Processes", STRING, struct dbpool_pool_options, processes),
-     .check = check_processes, .default_text = "1", .example = "\"4\"",
+     .check = check_processes, .default_text = "auto", .example = "\"4\"",
      .help =
          "Number of worker processes, each with a pool of its own. C<\"auto\"> "
          "counts the processes that hold sessions: each process on this host "
          "that connects through the loopback interface or a Unix socket, and "
-         "each remote client address as one process. Finding the processes on "
-         "this host requires Linux and root; otherwise they count as one, so "
-         "set a number if there are several."},
+         "each remote client address as one process, or as many as its "
+         "sessions prove. The number found is logged once. Finding the "
+         "processes on this host requires Linux and root. While the process "
+         "of a session is unknown, only busy sessions count as checked out, "
+         "and idle ones not as leaked; then set a number."},
     {OPTION("LeakAfter", NUMBER, struct dbpool_pool_options, leak_after_s),
      .min = 0.1, .max = YEAR_S, .default_text = "300", .unit = "seconds",
      .help = "A session counts as leaked if it is idle in a transaction for "
@@ -180,6 +195,17 @@ static int check_endpoint(const struct dbpool_endpoint_options *endpoint,
 
 static int check_pool(const void *target, struct error *error) {
   const struct dbpool_pool_options *options = target;
+  if (options->maximum == 0 && options->size == 0 &&
+      options->max_overflow == 0) {
+    return error_set(error, -EINVAL,
+                     "PoolSize 0 and MaxOverflow 0 allow no connection; raise "
+                     "MaxOverflow, or write -1 for no limit");
+  }
+  if (options->minimum > options->maximum) {
+    return error_set(error, -EINVAL,
+                     "Minimum needs a Maximum that is not less; write that of "
+                     "the application's pool");
+  }
   return check_endpoint(&options->endpoint, error);
 }
 
@@ -279,6 +305,13 @@ dbpool_find_pool(const struct dbpool_options *options, const char *log) {
     }
   }
   return options->pools.len == 1 ? &pools[0] : NULL;
+}
+
+int64_t dbpool_max_connections(const struct dbpool_pool_options *pool) {
+  if (pool->maximum > 0) {
+    return pool->maximum;
+  }
+  return pool->max_overflow < 0 ? 0 : pool->size + pool->max_overflow;
 }
 
 bool dbpool_settings_differ(const struct dbpool_pool_options *pool,

@@ -35,7 +35,9 @@ struct dbpool_pool_options {
   struct option_strings roles;        /* globs; none: every role */
   int64_t size;
   int64_t max_overflow; /* -1: no limit */
-  double recycle_s;     /* -1: never */
+  int64_t minimum;
+  int64_t maximum;  /* 0: size and max_overflow count instead */
+  double recycle_s; /* -1: never */
   double timeout_s;
   char *processes; /* a number or "auto" */
   double leak_after_s;
@@ -66,6 +68,9 @@ bool dbpool_is_same_server(const struct dbpool_endpoint_options *a,
  * one. NULL if neither. */
 const struct dbpool_pool_options *
 dbpool_find_pool(const struct dbpool_options *options, const char *log);
+
+/* The most connections of one process; 0: no limit. */
+int64_t dbpool_max_connections(const struct dbpool_pool_options *pool);
 
 /* The settings of its pool that an application logs when the pool is exhausted:
  * "QueuePool limit of size 10 overflow 20 reached, connection timed out,

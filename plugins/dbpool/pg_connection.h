@@ -13,7 +13,7 @@
 #include "dbpool/options.h"
 
 /* The most statements of one result. */
-#define PG_CONNECTION_TABLES_MAX 4
+#define PG_CONNECTION_TABLES_MAX 5
 
 /* What queries returned: the rows of each statement. All zero is empty. */
 struct pg_connection_result {

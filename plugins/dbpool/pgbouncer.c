@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/text.h"
 #include "dbpool/pg_connection.h"
 
 #define NAME_BYTES 160
@@ -63,6 +64,7 @@ static bool parse_database_row(const PGresult *rows, int row, void *item,
       .size = size > 0 ? size : -1,
       .capacity =
           limit > 0 && (capacity < 0 || capacity > limit) ? limit : capacity,
+      .limit = limit > 0 ? limit : -1,
       .wait_us = -1,
   };
   return true;
@@ -88,7 +90,7 @@ static bool parse_pool_row(const PGresult *rows, int row, void *item,
                            void *context) {
   struct pgbouncer_stats *stats = context;
   struct pgbouncer_pool *pool = item;
-  const struct pgbouncer_database *database =
+  struct pgbouncer_database *database =
       find_database(stats, get_column_text(rows, row, "database"));
   *pool = (struct pgbouncer_pool){
       .database = get_column_text(rows, row, "database"),
@@ -109,6 +111,9 @@ static bool parse_pool_row(const PGresult *rows, int row, void *item,
                 parse_column_count(rows, row, "sv_being_canceled");
   pool->clients = pool->waiting + parse_column_count(rows, row, "cl_active");
   stats->clients += pool->clients;
+  if (database != NULL) {
+    database->active += pool->active;
+  }
   return strcmp(pool->database, "pgbouncer") != 0; /* the console */
 }
 
@@ -134,14 +139,102 @@ static int parse_database_wait_times(const PGresult *rows,
 }
 
 /* SHOW CONFIG has a row a setting. */
-static int parse_client_limit(const PGresult *rows,
-                              struct pgbouncer_stats *stats) {
+static int parse_limits(const PGresult *rows, struct pgbouncer_stats *stats) {
   int column = PQfnumber(rows, "value");
   stats->clients_limit = -1;
+  stats->user_limit = -1;
   for (int row = 0; row < PQntuples(rows); row++) {
-    if (strcmp(get_column_text(rows, row, "key"), "max_client_conn") == 0) {
-      stats->clients_limit = pg_rows_parse_number(rows, row, column, -1);
+    const char *key = get_column_text(rows, row, "key");
+    int64_t value = pg_rows_parse_number(rows, row, column, -1);
+    if (strcmp(key, "max_client_conn") == 0) {
+      stats->clients_limit = value;
+    } else if (strcmp(key, "max_user_connections") == 0 && value > 0) {
+      stats->user_limit = value;
     }
+  }
+  return 0;
+}
+
+/* ---- users, and the limit that is nearest ---- */
+
+static int compare_user_names(const void *a, const void *b) {
+  const struct pgbouncer_user *left = a;
+  const struct pgbouncer_user *right = b;
+  return strcmp(left->name, right->name);
+}
+
+/* NULL for a user that is not listed. */
+static struct pgbouncer_user *find_user(const struct pgbouncer_stats *stats,
+                                        const char *name) {
+  const struct pgbouncer_user key = {.name = name};
+  return stats->users.len == 0
+             ? NULL
+             : bsearch(&key, stats->users.items, stats->users.len, sizeof(key),
+                       compare_user_names);
+}
+
+/* A user's own limit is listed since 1.23; 0 is none. */
+static bool parse_user_row(const PGresult *rows, int row, void *item,
+                           void *context) {
+  const struct pgbouncer_stats *stats = context;
+  int64_t own = pg_rows_parse_number(
+      rows, row, PQfnumber(rows, "max_user_connections"), -1);
+  *(struct pgbouncer_user *)item = (struct pgbouncer_user){
+      .name = get_column_text(rows, row, "name"),
+      .limit = own > 0 ? own : stats->user_limit,
+  };
+  return true;
+}
+
+/* NaN without a limit. */
+static double compute_used_percent(int64_t used, int64_t capacity) {
+  return capacity <= 0 ? (double)NAN
+                       : fmin(100, 100.0 * (double)used / (double)capacity);
+}
+
+static int64_t find_lesser_limit(int64_t a, int64_t b) {
+  return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
+/* A limit of a database or a user counts the connections of all its pools. */
+static void apply_limits(const struct pgbouncer_stats *stats,
+                         struct pgbouncer_pool *pool) {
+  const struct pgbouncer_database *database =
+      find_database(stats, pool->database);
+  const struct pgbouncer_user *user = find_user(stats, pool->user);
+  int64_t user_limit = user != NULL ? user->limit : stats->user_limit;
+  int64_t user_active = user != NULL ? user->active : pool->active;
+  double of_database = database == NULL ? (double)NAN
+                                        : compute_used_percent(database->active,
+                                                               database->limit);
+  pool->capacity = find_lesser_limit(pool->capacity, user_limit);
+  pool->size = find_lesser_limit(pool->size, user_limit);
+  pool->used_percent = /* fmax() takes the other where one is NaN */
+      fmax(compute_used_percent(pool->active, pool->capacity),
+           fmax(of_database, compute_used_percent(user_active, user_limit)));
+}
+
+static int parse_users_and_apply_limits(const PGresult *rows,
+                                        struct pgbouncer_stats *stats) {
+  int code =
+      pg_rows_parse_all(rows, &stats->users, sizeof(struct pgbouncer_user),
+                        parse_user_row, stats);
+  if (code != 0) {
+    return code;
+  }
+  if (stats->users.len > 0) {
+    qsort(stats->users.items, stats->users.len, sizeof(struct pgbouncer_user),
+          compare_user_names);
+  }
+  struct pgbouncer_pool *pools = stats->pools.items;
+  for (size_t i = 0; i < stats->pools.len; i++) {
+    struct pgbouncer_user *user = find_user(stats, pools[i].user);
+    if (user != NULL) {
+      user->active += pools[i].active;
+    }
+  }
+  for (size_t i = 0; i < stats->pools.len; i++) {
+    apply_limits(stats, &pools[i]);
   }
   return 0;
 }
@@ -157,7 +250,8 @@ static const struct {
      parse_pools,
      {"database", "user", "sv_active", "cl_waiting"}},
     {"SHOW STATS", parse_database_wait_times, {NULL}},
-    {"SHOW CONFIG", parse_client_limit, {NULL}},
+    {"SHOW CONFIG", parse_limits, {NULL}},
+    {"SHOW USERS", parse_users_and_apply_limits, {"name"}},
 };
 
 int pgbouncer_stats_parse(struct pgbouncer_stats *stats,
@@ -180,6 +274,7 @@ void pgbouncer_stats_fini(struct pgbouncer_stats *stats) {
   if (stats != NULL) {
     free(stats->pools.items);
     free(stats->databases.items);
+    free(stats->users.items);
     *stats = (struct pgbouncer_stats){0};
   }
 }
@@ -285,12 +380,6 @@ static void close_if_last_client(struct pgbouncer_server *server) {
 
 /* ---- a read: values ---- */
 
-/* NaN without a limit. */
-static double compute_used_percent(int64_t used, int64_t capacity) {
-  return capacity <= 0 ? (double)NAN
-                       : fmin(100, 100.0 * (double)used / (double)capacity);
-}
-
 /* Server connections that clients can get without the reserve; -1: no limit. */
 static int64_t count_ready_connections(const struct pgbouncer_pool *pool) {
   if (pool->size < 0) {
@@ -325,12 +414,15 @@ static void send_pool(const struct pgbouncer_server *server,
        dbpool_count_to_value(count_client_headroom(&server->current.stats))},
       {connections, "total", dbpool_count_to_value(pool->total)},
       {connections, "capacity", dbpool_count_to_value(pool->capacity)},
-      {"percent", "used", compute_used_percent(pool->active, pool->capacity)},
+      {"percent", "used", pool->used_percent},
       {"duration", "oldest_wait", (double)pool->oldest_wait_us / 1e6},
   };
   char instance[INSTANCE_BYTES];
   (void)snprintf(instance, sizeof(instance), "%s-%s-%s", server->label,
                  pool->database, pool->user);
+  if (strchr(pool->user, '-') != NULL) { /* "a-b" and "c", or "a" and "b-c" */
+    text_append_hash(instance, sizeof(instance), pool->user);
+  }
   dbpool_send_values(server->sinks, instance, values,
                      sizeof(values) / sizeof(values[0]));
 }

@@ -40,6 +40,7 @@ enum pgbouncer_command {
   PGBOUNCER_POOLS,
   PGBOUNCER_STATS,
   PGBOUNCER_CONFIG,
+  PGBOUNCER_USERS,
   PGBOUNCER_COMMANDS
 };
 
@@ -54,22 +55,34 @@ struct pgbouncer_pool {
   int64_t waiting; /* clients that wait for a connection */
   int64_t clients; /* with those that wait */
   int64_t oldest_wait_us;
-  int64_t size, capacity; /* of its database */
+  int64_t size, capacity; /* of its database and user */
+  double used_percent;    /* of the limit that is nearest; NaN: no limit */
 };
 
 struct pgbouncer_database {
   const char *name;
   int64_t size;     /* of each of its pools; -1: no limit */
   int64_t capacity; /* with the reserve, capped by max_connections; -1 */
+  int64_t limit;    /* max_db_connections, over all users; -1: no limit */
+  int64_t active;   /* connections in use, over all users */
   int64_t wait_us;  /* the total that clients ever waited; -1: unknown */
+};
+
+/* Server connections of one user, over all databases. */
+struct pgbouncer_user {
+  const char *name;
+  int64_t limit; /* max_user_connections; -1: no limit */
+  int64_t active;
 };
 
 /* All zero is empty. */
 struct pgbouncer_stats {
   struct pg_rows_array pools; /* struct pgbouncer_pool; not the console's own */
   struct pg_rows_array databases; /* struct pgbouncer_database, by name */
+  struct pg_rows_array users;     /* struct pgbouncer_user, by name */
   int64_t clients;                /* of all pools, the console's among them */
   int64_t clients_limit;          /* max_client_conn; -1: unknown */
+  int64_t user_limit; /* max_user_connections of users without one */
 };
 
 /* Reads the table of each command. stats: its arrays are reused. Columns are

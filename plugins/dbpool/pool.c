@@ -60,7 +60,8 @@ pool_count_sessions(const struct pool_session *const *sessions, size_t len,
 }
 
 int64_t pool_max_idle(const struct pool_config *config) {
-  return config->processes * config->size;
+  return config->may_have_more_processes ? POOL_MAX_IDLE_UNKNOWN
+                                         : config->processes * config->size;
 }
 
 int64_t pool_headroom_nearest(const struct pool_headroom *headroom) {
@@ -85,14 +86,14 @@ struct pool_estimate pool_estimate_use(const struct pool_count *count,
                  count->in_state[POOL_SESSION_ABORTED];
   int64_t total = busy + count->in_state[POOL_SESSION_IDLE] +
                   count->in_state[POOL_SESSION_HIDDEN];
-  int64_t max_idle = pool_max_idle(config);
   struct pool_estimate estimate = {
       .total = total,
-      .checked_out = greater_of(busy, total - max_idle),
+      .checked_out = greater_of(busy, total - pool_max_idle(config)),
       .capacity = find_capacity(config, total, headroom),
       .percent_used = (double)NAN,
   };
-  estimate.ready = greater_of(max_idle, total) - estimate.checked_out;
+  estimate.ready = greater_of(config->processes * config->size, total) -
+                   estimate.checked_out;
   estimate.exceeds_capacity =
       config->overflow >= 0 && total > estimate.capacity;
   if (estimate.capacity > 0) {

@@ -49,12 +49,16 @@ struct pool_session {
 
 /* How the application's pool is configured. */
 struct pool_config {
-  int64_t size;      /* connections that a pool keeps open */
-  int64_t overflow;  /* connections that it may add; -1: no limit */
-  int64_t processes; /* each has a pool of its own; at least 1 */
+  int64_t size;                 /* connections that a pool keeps open */
+  int64_t overflow;             /* connections that it may add; -1: no limit */
+  int64_t processes;            /* each has a pool of its own; at least 1 */
+  bool may_have_more_processes; /* than were found */
 };
 
-/* The most idle connections that the pools of all processes keep open. */
+#define POOL_MAX_IDLE_UNKNOWN (INT64_MAX / 2)
+
+/* The most idle connections that the pools of all processes keep open;
+ * POOL_MAX_IDLE_UNKNOWN where there may be more processes. */
 int64_t pool_max_idle(const struct pool_config *config);
 
 /* Counts over the sessions of a pool. All zero is an empty pool. */

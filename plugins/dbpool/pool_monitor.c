@@ -39,24 +39,55 @@ static void log_unknown_processes(struct pool_monitor *monitor) {
     monitor->has_logged_unknown = true;
     log_write(&monitor->sinks->log, LOG_LEVEL_NOTICE,
               "pool \"%s\": the processes of %zu local sessions are not "
-              "visible to collectd and count as one; if there are several, set "
-              "Processes to a number",
+              "visible to collectd; their idle sessions do not count as "
+              "checked out; run collectd as root, or set Processes to a number",
               monitor->options->head.label, monitor->processes.unknown);
   }
 }
 
-/* The P of pool.h. */
-static int64_t
-search_and_count_processes(struct pool_monitor *monitor,
-                           const struct pool_monitor_reading *reading) {
-  if (strcmp(monitor->options->processes, "auto") != 0) {
-    return strtol(monitor->options->processes, NULL, 10);
+static void log_processes(struct pool_monitor *monitor,
+                          const struct client_process_count *count) {
+  if (!monitor->has_logged_processes && count->local + count->remote > 0) {
+    monitor->has_logged_processes = true;
+    log_write(&monitor->sinks->log, LOG_LEVEL_INFO,
+              "pool \"%s\": Processes is \"auto\": %" PRId64
+              " processes of this host and %" PRId64
+              " of other hosts hold sessions; the number is followed",
+              monitor->options->head.label, count->local, count->remote);
   }
-  int64_t count =
-      client_processes_search_and_count(&monitor->processes, reading->sessions,
-                                        reading->sessions_len, reading->now_us);
+}
+
+/* The P of pool.h, by the sessions of this read. */
+static void
+search_and_count_processes(struct pool_monitor *monitor,
+                           const struct pool_monitor_reading *reading,
+                           struct pool_config *config) {
+  struct client_process_count count = client_processes_search_and_count(
+      &monitor->processes, reading->sessions, reading->sessions_len,
+      dbpool_max_connections(monitor->options), reading->now_us);
+  int64_t processes = count.local + count.remote;
+  config->processes = processes > 0 ? processes : 1;
+  config->may_have_more_processes =
+      !count.is_exact && reading->sessions_len > 0;
   log_unknown_processes(monitor);
-  return count;
+  log_processes(monitor, &count);
+}
+
+static struct pool_config
+find_config(struct pool_monitor *monitor,
+            const struct pool_monitor_reading *reading) {
+  const struct dbpool_pool_options *options = monitor->options;
+  bool has_maximum = options->maximum > 0;
+  struct pool_config config = {
+      .size = has_maximum ? options->maximum : options->size,
+      .overflow = has_maximum ? 0 : options->max_overflow,
+  };
+  if (strcmp(options->processes, "auto") == 0) {
+    search_and_count_processes(monitor, reading, &config);
+  } else {
+    config.processes = strtol(options->processes, NULL, 10);
+  }
+  return config;
 }
 
 /* The pool checks a session's age only when it hands it out. So an old session
@@ -94,7 +125,7 @@ find_and_notify_leaks(struct pool_monitor *monitor,
           (int64_t)(monitor->options->leak_after_s * MICROSECONDS_PER_S),
       .max_idle = pool_max_idle(config),
       .is_fifo = monitor->options->order == DBPOOL_ORDER_FIFO &&
-                 config->processes == 1,
+                 config->processes == 1 && !config->may_have_more_processes,
       .leaks = calloc(reading->sessions_len + 1, sizeof(*search.leaks)),
   };
   if (search.leaks == NULL) {
@@ -147,18 +178,52 @@ static void send_session_ends(const struct pool_monitor *monitor,
   }
 }
 
-/* A value that cannot be known is not sent, so that no rule takes it for 0. */
-void pool_monitor_send_reading(struct pool_monitor *monitor,
+/* What is known without a session of the pool. */
+static void send_server_values(const struct pool_monitor *monitor,
                                const struct pool_monitor_reading *reading) {
-  const struct pool_count *count = &reading->count;
-  const int64_t *in_state = count->in_state;
+  static const char connections[] = "current_connections";
   const struct pool_headroom *headroom = &reading->headroom;
   int64_t nearest = pool_headroom_nearest(headroom);
-  const struct pool_config config = {
-      .size = monitor->options->size,
-      .overflow = monitor->options->max_overflow,
-      .processes = search_and_count_processes(monitor, reading),
+  const struct dbpool_value values[] = {
+      {"gauge", "up", 1},
+      {"gauge", "full", nearest == 0 ? 1 : 0},
+      {connections, "headroom", dbpool_count_to_value(nearest)},
+      {connections, "headroom_server", dbpool_count_to_value(headroom->server)},
+      {connections, "headroom_database",
+       dbpool_count_to_value(headroom->database)},
+      {connections, "headroom_role", dbpool_count_to_value(headroom->role)},
+      {"duration", "query", reading->query_s},
   };
+  send_values(monitor, values, sizeof(values) / sizeof(values[0]));
+  if (reading->ends != NULL) {
+    send_session_ends(monitor, reading->ends);
+  }
+}
+
+bool pool_monitor_should_log_unmatched(
+    struct pool_monitor *monitor, const struct pool_monitor_reading *reading) {
+  if (reading->sessions_len > 0) {
+    monitor->has_matched = true;
+    monitor->unmatched_us = 0;
+    return false;
+  }
+  if (monitor->unmatched_us == 0 || reading->now_us < monitor->unmatched_us) {
+    monitor->unmatched_us = reading->now_us;
+  }
+  bool should_log =
+      !monitor->has_logged_unmatched &&
+      reading->now_us - monitor->unmatched_us >= POOL_MONITOR_UNMATCHED_US;
+  monitor->has_logged_unmatched |= should_log;
+  return should_log;
+}
+
+/* A value that cannot be known is not sent, so that no rule takes it for 0. */
+static void send_pool_values(struct pool_monitor *monitor,
+                             const struct pool_monitor_reading *reading) {
+  const struct pool_count *count = &reading->count;
+  const int64_t *in_state = count->in_state;
+  int64_t nearest = pool_headroom_nearest(&reading->headroom);
+  const struct pool_config config = find_config(monitor, reading);
   const struct pool_estimate estimate =
       pool_estimate_use(count, &config, nearest);
   log_excess(monitor, &estimate);
@@ -171,8 +236,6 @@ void pool_monitor_send_reading(struct pool_monitor *monitor,
 
   static const char connections[] = "current_connections";
   const struct dbpool_value values[] = {
-      {"gauge", "up", 1},
-      {"gauge", "full", nearest == 0 ? 1 : 0},
       {"percent", "used", estimate.percent_used},
       {connections, "active",
        dbpool_count_to_value(in_state[POOL_SESSION_ACTIVE])},
@@ -190,23 +253,23 @@ void pool_monitor_send_reading(struct pool_monitor *monitor,
       {connections, "recycle_overdue", dbpool_count_to_value(overdue)},
       {connections, "total", dbpool_count_to_value(estimate.total)},
       {connections, "capacity", dbpool_count_to_value(estimate.capacity)},
-      {connections, "headroom", dbpool_count_to_value(nearest)},
-      {connections, "headroom_server", dbpool_count_to_value(headroom->server)},
-      {connections, "headroom_database",
-       dbpool_count_to_value(headroom->database)},
-      {connections, "headroom_role", dbpool_count_to_value(headroom->role)},
       {"duration", "oldest_transaction",
        (double)count->oldest_transaction_us / MICROSECONDS_PER_S},
       {"duration", "oldest_session",
        (double)count->oldest_session_us / MICROSECONDS_PER_S},
       {"duration", "oldest_wait",
        (double)count->oldest_wait_us / MICROSECONDS_PER_S},
-      {"duration", "query", reading->query_s},
       {"duration", "until_exhausted", until_exhausted_s},
   };
   send_values(monitor, values, sizeof(values) / sizeof(values[0]));
-  if (reading->ends != NULL) {
-    send_session_ends(monitor, reading->ends);
+}
+
+void pool_monitor_send_reading(struct pool_monitor *monitor,
+                               const struct pool_monitor_reading *reading) {
+  send_server_values(monitor, reading);
+  if (monitor->has_matched || reading->sessions_len > 0) {
+    monitor->has_matched = true;
+    send_pool_values(monitor, reading);
   }
 }
 

@@ -11,10 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/text.h"
 #include "dbpool/pg_connection.h"
 #include "dbpool/pool_monitor.h"
 
 #define NAME_BYTES 160
+#define NAMES_BYTES 400
 #define SETTINGS_BYTES 256
 #define QUERY_BYTES 2048
 
@@ -431,6 +433,54 @@ static void log_hidden_sessions(struct postgresql_server *server,
             pool, hidden, role, remedy);
 }
 
+/* "NAME", "NAME", ...: the applications of other sessions on the database, or,
+ * without any, the databases that have sessions. False if there is neither. */
+static bool format_names_there(const struct session_groups *groups,
+                               const char *database, char *text, size_t bytes) {
+  const char *last = NULL;
+  size_t used = 0;
+  text[0] = '\0';
+  for (size_t i = 0; i < groups->len && used < bytes; i++) {
+    const struct session_group *group = &groups->items[i];
+    const struct pool_session *any = group->sessions;
+    bool is_own_only = group->len == 1 && any->pid == groups->own_pid;
+    const char *name = database != NULL ? any->application : any->database;
+    if (is_own_only || (last != NULL && strcmp(last, name) == 0) ||
+        (database != NULL && strcmp(any->database, database) != 0)) {
+      continue;
+    }
+    char escaped[NAME_BYTES];
+    text_escape(escaped, sizeof(escaped), name);
+    int length = snprintf(text + used, bytes - used, "%s\"%s\"",
+                          used == 0 ? "" : ", ", escaped);
+    used += length > 0 ? (size_t)length : 0;
+    last = name;
+  }
+  return used > 0;
+}
+
+/* A name may be cut at 63 bytes, have other characters, or be changed by a
+ * proxy. */
+static void log_unmatched(const struct postgresql_server *server,
+                          const char *pool, const char *database) {
+  char names[NAMES_BYTES];
+  char escaped[NAME_BYTES];
+  text_escape(escaped, sizeof(escaped), database);
+  if (format_names_there(&server->groups, database, names, sizeof(names))) {
+    log_write(&server->sinks->log, LOG_LEVEL_WARNING,
+              "pool \"%s\": no session on database \"%s\" matches Application "
+              "and Role; application names there: %s; correct the <Pool>",
+              pool, escaped, names);
+    return;
+  }
+  bool has_others =
+      format_names_there(&server->groups, NULL, names, sizeof(names));
+  log_write(&server->sinks->log, LOG_LEVEL_WARNING,
+            "pool \"%s\": no session on database \"%s\"; databases with "
+            "sessions: %s; if the application runs, correct Database",
+            pool, escaped, has_others ? names : "none");
+}
+
 /* Everything about one pool from the sessions that are its own. */
 static void send_pool_reading(struct postgresql_server *server,
                               struct pool_monitor *monitor) {
@@ -450,6 +500,9 @@ static void send_pool_reading(struct postgresql_server *server,
       .ends = find_session_ends(&server->stats, database),
       .query_s = (double)server->result.took_ns / 1e9,
   };
+  if (pool_monitor_should_log_unmatched(monitor, &reading)) {
+    log_unmatched(server, options->head.label, database);
+  }
   pool_monitor_send_reading(monitor, &reading);
   log_hidden_sessions(server, options->head.label,
                       reading.count.in_state[POOL_SESSION_HIDDEN]);

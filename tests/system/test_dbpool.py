@@ -42,6 +42,10 @@ def connections(collectd, name, pool_name=POOL):
 
 def test_use_of_the_pool(collectd, postgresql, application):
     collectd.load("dbpool", pool(postgresql)).start()
+    collectd.expect(lambda: collectd.value(f"{POOL}/gauge-up") == 1)
+    assert not collectd.has_value(f"{POOL}/percent-used")  # unknown without any session
+    application.work(1)
+    application.rest()
     collectd.expect(lambda: connections(collectd, "ready") == 10)
     collectd.expect(lambda: connections(collectd, "capacity") == 30)
     collectd.expect(lambda: collectd.value(f"{POOL}/percent-used") == 0)
@@ -156,7 +160,7 @@ def test_the_nearest_limit(collectd, postgresql, application):
 
 def test_a_role_that_may_not_see(collectd, postgresql, application):
     postgresql.run("CREATE ROLE plain LOGIN")
-    collectd.load("dbpool", pool(postgresql, User='"plain"')).start()
+    collectd.load("dbpool", pool(postgresql, User='"plain"', Processes='"1"')).start()
     application.work(12)
     collectd.expect(lambda: connections(collectd, "hidden") == 12)
     collectd.expect(lambda: connections(collectd, "checked_out") == 2)
@@ -251,7 +255,9 @@ def test_the_applications_log_contradicts(collectd, postgresql):
 # Configuration.
 
 @pytest.mark.parametrize("options, reason", [
-    ({"PoolSize": 0}, "PoolSize 0 is out of range; allowed: 1 to 100000 connections"),
+    ({"PoolSize": -1}, "PoolSize -1 is out of range; allowed: 0 to 100000 connections"),
+    ({"PoolSize": 0, "MaxOverflow": 0}, "PoolSize 0 and MaxOverflow 0 allow no connection"),
+    ({"Minimum": 3, "Maximum": 2}, "Minimum needs a Maximum that is not less"),
     ({"Processes": '"many"'}, 'Processes "many" is neither "auto" nor a number'),
     ({"Passfile": '"pgpass"'}, 'PassFile "pgpass" must be an absolute path'),
     ({"Password": '"secret"'}, "unknown option Password"),

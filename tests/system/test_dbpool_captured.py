@@ -19,7 +19,7 @@ from servers.application import pool
 from servers.postgresql import version
 
 CAPTURED = build.SOURCE / "tests/unit/dbpool/captured"
-COMMANDS = ["SHOW DATABASES", "SHOW POOLS", "SHOW STATS", "SHOW CONFIG"]
+COMMANDS = ["SHOW DATABASES", "SHOW POOLS", "SHOW STATS", "SHOW CONFIG", "SHOW USERS"]
 TEXT = new_type((16, 20, 21, 23, 26, 1700), "TEXT", lambda value, _: value)
 
 
@@ -119,7 +119,7 @@ def test_pgbouncer(pgbouncer):
     console = pgbouncer.connect(user="stats")
     number = console.info.parameter_status("server_version").split("/")[0]
     text = (f"# PgBouncer {number} answers to dbpool: two clients inside a transaction, one that\n"
-            "# waits. SHOW CONFIG is shortened.\n")
+            "# waits. SHOW CONFIG is shortened; SHOW USERS has the columns of this release.\n")
     for command in COMMANDS:
         lines = table(console, command)
         if command == "SHOW CONFIG":

@@ -129,3 +129,35 @@ def test_nothing_of_ours_stays_behind_in_pooled_sessions(collectd, pgbouncer, po
         cursor.execute("SHOW statement_timeout")
         assert cursor.fetchone() == ("0",)
     session.close()
+
+
+def test_the_users_limit_is_the_nearest(collectd, pgbouncer):
+    pgbouncer.databases = {"postgres": "pool_size=20"}
+    pgbouncer.settings["max_user_connections"] = 3
+    pgbouncer.start()
+    collectd.load("dbpool", edge(pgbouncer)).start()
+    clients = [Client(pgbouncer) for _ in range(4)]
+    collectd.expect(lambda: connections(collectd, "capacity") == 3)
+    collectd.expect(lambda: collectd.value(f"{POOL}/percent-used") == 100)
+    collectd.expect(lambda: connections(collectd, "waiting") == 1)
+    collectd.expect(lambda: connections(collectd, "ready") == 0)
+    for client in clients:
+        client.finish()
+    collectd.expect(lambda: collectd.value(f"{POOL}/percent-used") == 0)
+
+
+def test_clients_wait_while_it_is_paused(collectd, pgbouncer):
+    """The use is 0 then: the rules on waiting clients find it."""
+    pgbouncer.start()
+    collectd.load("dbpool", edge(pgbouncer)).start()
+    client = Client(pgbouncer)
+    client.finish()
+    console = pgbouncer.connect(user="postgres")
+    with console.cursor() as cursor:
+        cursor.execute("PAUSE")
+        waiting = Client(pgbouncer)
+        collectd.expect(lambda: connections(collectd, "waiting") == 1)
+        collectd.expect(lambda: collectd.value(f"{POOL}/duration-oldest_wait") > 0.5)
+        cursor.execute("RESUME")
+    waiting.finish()
+    console.close()

@@ -94,9 +94,9 @@ struct client {
   int port;
 };
 
-static int64_t count_clients(struct client_processes *processes,
-                             const struct client *clients, size_t len,
-                             int64_t now_us) {
+static struct client_process_count
+count_sessions(struct client_processes *processes, const struct client *clients,
+               size_t len, int64_t per_process, int64_t now_us) {
   struct pool_session sessions[8];
   const struct pool_session *pointers[8];
   for (size_t i = 0; i < len; i++) {
@@ -106,7 +106,16 @@ static int64_t count_clients(struct client_processes *processes,
                                         .client_port = clients[i].port};
     pointers[i] = &sessions[i];
   }
-  return client_processes_search_and_count(processes, pointers, len, now_us);
+  return client_processes_search_and_count(processes, pointers, len,
+                                           per_process, now_us);
+}
+
+static int64_t count_clients(struct client_processes *processes,
+                             const struct client *clients, size_t len,
+                             int64_t now_us) {
+  struct client_process_count count =
+      count_sessions(processes, clients, len, 0, now_us);
+  return count.local + count.remote;
 }
 
 static void counts_processes(void **state) {
@@ -116,7 +125,7 @@ static void counts_processes(void **state) {
     size_t len;
     int64_t processes;
   } cases[] = {
-      {{{0}}, 0, 1},
+      {{{0}}, 0, 0},
       {{{"127.0.0.1", 50000}, {"127.0.0.1", 50001}}, 2, 1},
       {{{"127.0.0.1", 50001}, {"::1", 50002}, {"127.0.0.1", 50000}}, 3, 2},
       /* A port without a process. */
@@ -125,7 +134,7 @@ static void counts_processes(void **state) {
       {{{"10.0.0.1", 1}, {"10.0.0.2", 2}, {"10.0.0.1", 3}}, 3, 2},
       {{{"", -1}, {"", -1}}, 2, 1},
       {{{"", -1}, {"10.0.0.1", 7}, {"127.0.0.1", 50000}}, 3, 2},
-      {{{"", 0}, {"", 0}}, 2, 1}, /* hidden */
+      {{{"", 0}, {"", 0}}, 2, 0}, /* hidden */
   };
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     struct client_processes processes = {.proc = proc};
@@ -137,15 +146,46 @@ static void counts_processes(void **state) {
   client_processes_fini(NULL);
 }
 
-static void searches_once_a_minute(void **state) {
+/* A new session is searched for at once; a search that takes long, not again
+ * before twenty times as long has passed. */
+static void searches_for_new_sessions_at_once(void **state) {
   (void)state;
   static const struct client clients[] = {{"127.0.0.1", 50000}, {"::1", 50002}};
   struct client_processes processes = {.proc = proc};
   assert_int_equal(count_clients(&processes, clients, 1, 100 * SECOND), 1);
-  assert_int_equal(count_clients(&processes, clients, 2, 159 * SECOND), 1);
-  assert_int_equal(count_clients(&processes, clients, 2, 160 * SECOND), 2);
+  processes.search_us = 0;
+  assert_int_equal(count_clients(&processes, clients, 2, 101 * SECOND), 2);
   processes.proc = "/nowhere"; /* known processes need no search */
   assert_int_equal(count_clients(&processes, clients, 2, 300 * SECOND), 2);
+  client_processes_fini(&processes);
+  processes = (struct client_processes){.proc = proc};
+  assert_int_equal(count_clients(&processes, clients, 1, 100 * SECOND), 1);
+  processes.search_us = SECOND;
+  struct client_process_count count =
+      count_sessions(&processes, clients, 2, 0, 119 * SECOND);
+  assert_int_equal(count.local, 2); /* probably */
+  assert_false(count.is_exact);
+  assert_int_equal(processes.items[0].pid, 0);
+  count = count_sessions(&processes, clients, 2, 0, 120 * SECOND);
+  assert_int_equal(count.local, 2);
+  assert_true(count.is_exact);
+  client_processes_fini(&processes);
+}
+
+static void counts_what_the_sessions_prove(void **state) {
+  (void)state;
+  static const struct client clients[] = {
+      {"10.0.0.1", 1}, {"10.0.0.1", 2},      {"10.0.0.1", 3},
+      {"10.0.0.2", 1}, {"127.0.0.1", 50000}, {"127.0.0.1", 50001}};
+  struct client_processes processes = {.proc = proc};
+  struct client_process_count count =
+      count_sessions(&processes, clients, 6, 2, SECOND);
+  assert_int_equal(count.remote, 3);
+  assert_int_equal(count.local, 1);
+  assert_false(count.is_exact);
+  count = count_sessions(&processes, clients + 4, 2, 1, 2 * SECOND);
+  assert_int_equal(count.local, 2);
+  assert_true(count.is_exact);
   client_processes_fini(&processes);
 }
 
@@ -157,21 +197,22 @@ static void searches_for_a_new_session(void **state) {
                                  .client_port = 50000};
   const struct pool_session *sessions[] = {&session};
   struct client_processes processes = {.proc = proc};
-  (void)client_processes_search_and_count(&processes, sessions, 1,
+  (void)client_processes_search_and_count(&processes, sessions, 1, 0,
                                           100 * SECOND);
+  processes.search_us = SECOND / 2;
   assert_int_equal(processes.items[0].pid, 100);
   session.backend_start_us = 2; /* another one with the same process id */
   session.client_port = 50002;
-  (void)client_processes_search_and_count(&processes, sessions, 1,
+  (void)client_processes_search_and_count(&processes, sessions, 1, 0,
                                           101 * SECOND);
   assert_int_equal(processes.items[0].pid, 0);
   assert_int_equal(processes.unknown, 0); /* not yet */
-  (void)client_processes_search_and_count(&processes, sessions, 1,
+  (void)client_processes_search_and_count(&processes, sessions, 1, 0,
                                           200 * SECOND);
   assert_int_equal(processes.items[0].pid, 200);
   session.backend_start_us = 3;
   session.client_port = 50009;
-  (void)client_processes_search_and_count(&processes, sessions, 1,
+  (void)client_processes_search_and_count(&processes, sessions, 1, 0,
                                           300 * SECOND);
   assert_int_equal(processes.unknown, 1);
   client_processes_fini(&processes);
@@ -249,9 +290,10 @@ static void finds_processes_on_a_unix_socket(void **state) {
     }
   }
   struct client_processes processes = {.proc = "/proc"};
-  assert_int_equal(
-      client_processes_search_and_count(&processes, pointers, len, SECOND),
-      CLIENTS);
+  struct client_process_count count =
+      client_processes_search_and_count(&processes, pointers, len, 0, SECOND);
+  assert_int_equal(count.local, CLIENTS);
+  assert_true(count.is_exact);
   assert_int_equal(processes.unknown, 0);
   for (size_t i = 0; i < len; i++) {
     pid_t owner = (pid_t)processes.items[i].pid;
@@ -271,7 +313,8 @@ static void finds_processes_on_a_unix_socket(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(counts_processes),
-      cmocka_unit_test(searches_once_a_minute),
+      cmocka_unit_test(searches_for_new_sessions_at_once),
+      cmocka_unit_test(counts_what_the_sessions_prove),
       cmocka_unit_test(searches_for_a_new_session),
       cmocka_unit_test(finds_processes_on_a_unix_socket),
   };

@@ -27,6 +27,7 @@ static struct scene scene_of(size_t len, struct leak_search limits) {
         .backend_start_us = 900 * SECOND + (int64_t)i,
         .state_change_us = scene.now_us,
         .state = POOL_SESSION_IDLE,
+        .query = "",
     };
   }
   return scene;
@@ -184,6 +185,26 @@ static void accepts_an_empty_pool(void **state) {
   leak_tracker_fini(NULL);
 }
 
+/* A session that waits for notifications is idle as long as it lives. */
+static void does_not_suspect_a_listener(void **state) {
+  (void)state;
+  static const struct {
+    const char *query;
+    size_t leaks;
+  } cases[] = {{"LISTEN jobs", 0}, {"listen \"jobs\"", 0}, {"LISTENERS", 2}};
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    struct scene scene = scene_of(6, ten_seconds);
+    scene.now_us += 60 * SECOND;
+    for (size_t j = 2; j < 6; j++) {
+      use(&scene, j);
+    }
+    scene.limits.max_idle = 0;
+    scene.sessions[0].query = cases[i].query;
+    scene.sessions[1].query = cases[i].query;
+    assert_int_equal(find_leaks(&scene), cases[i].leaks);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(finds_forgotten_transactions),
@@ -195,6 +216,7 @@ int main(void) {
       cmocka_unit_test(counts_a_leak_once),
       cmocka_unit_test(counts_what_is_overtaken_among_the_surplus),
       cmocka_unit_test(accepts_an_empty_pool),
+      cmocka_unit_test(does_not_suspect_a_listener),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

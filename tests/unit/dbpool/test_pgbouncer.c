@@ -184,11 +184,53 @@ static void refuses_what_is_no_console(void **state) {
   pgbouncer_stats_fini(&stats);
 }
 
+/* 3 of the user's 4 connections are in use, 2 of them in the other pool. */
+static void knows_the_limit_that_is_nearest(void **state) {
+  (void)state;
+  static const struct field first[] = {
+      {"database", "trading"}, {"user", "app"}, {"sv_active", "1"}, {0}};
+  static const struct field second[] = {
+      {"database", "billing"}, {"user", "app"}, {"sv_active", "2"}, {0}};
+  static const struct field other[] = {
+      {"database", "billing"}, {"user", "jobs"}, {"sv_active", "7"}, {0}};
+  static const struct field all_users[] = {
+      {"key", "max_user_connections"}, {"value", "4"}, {0}};
+  static const struct field app[] = {{"name", "app"}, {0}};
+  static const struct field jobs[] = {
+      {"name", "jobs"}, {"max_user_connections", "14"}, {0}};
+  glob_t found = captured_find("pgbouncer-*");
+  for (size_t i = 0; i < found.gl_pathc; i++) {
+    PGresult *results[PGBOUNCER_COMMANDS];
+    struct pgbouncer_stats stats = {0};
+    struct error error = {{0}};
+    answer_commands(found.gl_pathv[i], results);
+    refill_rows(results, PGBOUNCER_POOLS,
+                (const struct field *[]){first, second, other, NULL});
+    refill_rows(results, PGBOUNCER_CONFIG,
+                (const struct field *[]){all_users, NULL});
+    refill_rows(results, PGBOUNCER_USERS,
+                (const struct field *[]){app, jobs, NULL});
+    bool has_user_limits =
+        PQfnumber(results[PGBOUNCER_USERS], "max_user_connections") >= 0;
+    assert_int_equal(pgbouncer_stats_parse(&stats, results, &error), 0);
+    const struct pgbouncer_pool *pools = stats.pools.items;
+    assert_int_equal(pools[0].capacity, 4);
+    assert_int_equal((int)pools[0].used_percent, 75);
+    /* 9 of the database's 10 are in use. */
+    assert_int_equal((int)pools[1].used_percent, 90);
+    assert_int_equal(pools[2].capacity, has_user_limits ? 10 : 4);
+    clear(results);
+    pgbouncer_stats_fini(&stats);
+  }
+  globfree(&found);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(reads_every_release),
       cmocka_unit_test(knows_pools_without_a_limit),
       cmocka_unit_test(refuses_what_is_no_console),
+      cmocka_unit_test(knows_the_limit_that_is_nearest),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,6 +22,7 @@ struct record {
   size_t notifications;
   char line[LOG_LINE_BYTES];
   size_t lines;
+  size_t infos;
 };
 
 static void record_sample(void *context, const struct sample *sample) {
@@ -43,7 +44,10 @@ static void count_notification(void *context,
 
 static void record_line(void *context, enum log_level level, const char *line) {
   struct record *record = context;
-  (void)level;
+  if (level == LOG_LEVEL_INFO) {
+    record->infos++;
+    return;
+  }
   (void)snprintf(record->line, sizeof(record->line), "%s", line);
   record->lines++;
 }
@@ -286,6 +290,119 @@ static void survives_without_memory(void **state) {
   }
 }
 
+static char automatic[] = "auto";
+
+/* Nothing at all is known of a pool that no session has ever matched. */
+static void sends_no_use_of_a_pool_without_sessions(void **state) {
+  (void)state;
+  struct record record = {0};
+  const struct dbpool_sinks sinks = sinks_to(&record);
+  const struct dbpool_pool_options pool = default_options();
+  struct pool_monitor monitor;
+  pool_monitor_init(&monitor, &pool, &sinks);
+  update_once(&monitor, NULL, 0);
+  assert_true(was_sent(&record, "gauge-up"));
+  assert_true(was_sent(&record, "current_connections-headroom"));
+  assert_false(was_sent(&record, "percent-used"));
+  assert_false(was_sent(&record, "current_connections-total"));
+  const struct pool_session session = session_of(1, POOL_SESSION_IDLE, 1, 1);
+  update_once(&monitor, &session, 1);
+  record.len = 0;
+  update_once(&monitor, NULL, 0); /* now it is 0, not unknown */
+  assert_true(value_of(&record, "percent-used") <= 0);
+  pool_monitor_fini(&monitor);
+}
+
+static void reports_once_that_nothing_matches(void **state) {
+  (void)state;
+  struct record record = {0};
+  const struct dbpool_sinks sinks = sinks_to(&record);
+  const struct dbpool_pool_options pool = default_options();
+  struct pool_monitor monitor;
+  pool_monitor_init(&monitor, &pool, &sinks);
+  struct pool_monitor_reading reading = {.now_us = NOW};
+  assert_false(pool_monitor_should_log_unmatched(&monitor, &reading));
+  reading.now_us = NOW + POOL_MONITOR_UNMATCHED_US / 2;
+  reading.sessions_len = 1;
+  assert_false(pool_monitor_should_log_unmatched(&monitor, &reading));
+  reading.sessions_len = 0;
+  reading.now_us = NOW + POOL_MONITOR_UNMATCHED_US;
+  assert_false(pool_monitor_should_log_unmatched(&monitor, &reading));
+  reading.now_us += POOL_MONITOR_UNMATCHED_US;
+  assert_true(pool_monitor_should_log_unmatched(&monitor, &reading));
+  reading.now_us += POOL_MONITOR_UNMATCHED_US;
+  assert_false(pool_monitor_should_log_unmatched(&monitor, &reading));
+  pool_monitor_fini(&monitor);
+}
+
+/* Remote sessions of one address may belong to several processes: the sessions
+ * prove at least two, and which of the idle ones are held is unknown. */
+static void never_reports_more_than_the_sessions_prove(void **state) {
+  (void)state;
+  struct record record = {0};
+  const struct dbpool_sinks sinks = sinks_to(&record);
+  struct dbpool_pool_options pool = default_options();
+  pool.processes = automatic;
+  struct pool_monitor monitor;
+  struct pool_session sessions[36];
+  pool_monitor_init(&monitor, &pool, &sinks);
+  for (size_t i = 0; i < 36; i++) {
+    sessions[i] = session_of((int64_t)i + 1, POOL_SESSION_IDLE, 600, 500);
+    sessions[i].client_address = "10.0.0.1";
+    sessions[i].client_port = (int)i + 1;
+  }
+  update_once(&monitor, sessions, 36);
+  assert_int_equal((int)value_of(&record, "current_connections-capacity"), 60);
+  assert_int_equal((int)value_of(&record, "current_connections-checked_out"),
+                   0);
+  assert_int_equal((int)value_of(&record, "current_connections-leaked"), 0);
+  assert_int_equal(record.lines, 0);
+  assert_int_equal(record.infos, 1); /* what "auto" found */
+  pool_monitor_fini(&monitor);
+}
+
+/* 20 connections that rest in a pool of at most 20. */
+static void knows_a_pool_with_a_maximum(void **state) {
+  (void)state;
+  struct record record = {0};
+  const struct dbpool_sinks sinks = sinks_to(&record);
+  struct dbpool_pool_options pool = default_options();
+  pool.minimum = 2;
+  pool.maximum = 20;
+  struct pool_monitor monitor;
+  struct pool_session sessions[20];
+  pool_monitor_init(&monitor, &pool, &sinks);
+  for (size_t i = 0; i < 20; i++) {
+    sessions[i] = session_of((int64_t)i + 1, POOL_SESSION_IDLE, 600, 500);
+  }
+  update_once(&monitor, sessions, 20);
+  assert_int_equal((int)value_of(&record, "current_connections-capacity"), 20);
+  assert_int_equal((int)value_of(&record, "current_connections-checked_out"),
+                   0);
+  assert_int_equal((int)value_of(&record, "current_connections-leaked"), 0);
+  assert_int_equal((int)value_of(&record, "current_connections-ready"), 20);
+  pool_monitor_fini(&monitor);
+}
+
+/* A pool that keeps nothing: each session is checked out. */
+static void knows_a_pool_that_keeps_nothing(void **state) {
+  (void)state;
+  struct record record = {0};
+  const struct dbpool_sinks sinks = sinks_to(&record);
+  struct dbpool_pool_options pool = default_options();
+  pool.size = 0;
+  struct pool_monitor monitor;
+  pool_monitor_init(&monitor, &pool, &sinks);
+  const struct pool_session sessions[] = {
+      session_of(1, POOL_SESSION_IDLE, 60, 1),
+      session_of(2, POOL_SESSION_IDLE, 60, 1)};
+  update_once(&monitor, sessions, 2);
+  assert_int_equal((int)value_of(&record, "current_connections-checked_out"),
+                   2);
+  assert_int_equal((int)value_of(&record, "current_connections-capacity"), 20);
+  pool_monitor_fini(&monitor);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(sends_its_conclusions),
@@ -293,6 +410,11 @@ int main(void) {
       cmocka_unit_test(logs_once_that_the_pool_is_larger),
       cmocka_unit_test(logs_once_that_processes_are_unknown),
       cmocka_unit_test(survives_without_memory),
+      cmocka_unit_test(sends_no_use_of_a_pool_without_sessions),
+      cmocka_unit_test(reports_once_that_nothing_matches),
+      cmocka_unit_test(never_reports_more_than_the_sessions_prove),
+      cmocka_unit_test(knows_a_pool_with_a_maximum),
+      cmocka_unit_test(knows_a_pool_that_keeps_nothing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
