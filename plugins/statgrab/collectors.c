@@ -29,6 +29,7 @@ struct collectors {
   struct stats stats; /* its driver is owned */
   struct kind_read reads[STATS_KINDS];
   /* compiled once: the options hold them as text */
+  struct ignorelist group_names;
   struct ignorelist disk_names;
   struct ignorelist interface_names;
   struct filesystems *filesystems;
@@ -53,6 +54,7 @@ static void add_libstatgrab_functions(struct source *source) {
 int collectors_new(const struct statgrab_options *options,
                    const struct sample_sink *sink, const struct log_sink *log,
                    struct collectors **ret_collectors, struct error *error) {
+  const struct cgroup_options *cgroup = options->cgroup.items;
   const struct device_options *disk = options->disk.items;
   const struct device_options *interface = options->interface.items;
   struct collectors *collectors = calloc(1, sizeof(*collectors));
@@ -62,6 +64,8 @@ int collectors_new(const struct statgrab_options *options,
   collectors->options = options;
   collectors->log = *log;
   stats_init(&collectors->stats);
+  collectors->stats.groups.selected = &collectors->group_names;
+  collectors->stats.groups.pod_names = cgroup->pod_names;
   for (enum statgrab_group i = 0; i < GROUPS; i++) {
     bool is_one_value = i == GROUP_UPTIME || i == GROUP_USERS;
     const char *prefix = is_one_value ? "" : statgrab_group_names[i];
@@ -70,6 +74,9 @@ int collectors_new(const struct statgrab_options *options,
   int code = source_driver_new(options->root, &collectors->source,
                                &collectors->stats.driver, error);
   add_libstatgrab_functions(&collectors->source);
+  code = code != 0
+             ? code
+             : ignorelist_init(&collectors->group_names, &cgroup->names, error);
   code = code != 0
              ? code
              : ignorelist_init(&collectors->disk_names, &disk->names, error);
@@ -96,6 +103,7 @@ unsigned collectors_stop(struct collectors *collectors, int64_t deadline_ms) {
   unsigned abandoned = filesystems_stop(collectors->filesystems, deadline_ms);
   source_driver_free(collectors->stats.driver);
   stats_fini(&collectors->stats);
+  ignorelist_fini(&collectors->group_names);
   ignorelist_fini(&collectors->disk_names);
   ignorelist_fini(&collectors->interface_names);
   free(collectors);
@@ -254,6 +262,17 @@ static bool is_usable_in_part(enum stats_kind kind) {
          kind == STATS_PROCESSES;
 }
 
+/* The control groups that the configuration names, apart from our own. */
+static int collect_named_groups(struct collectors *collectors,
+                                struct error *error) {
+  int code = read_stats_once(collectors, STATS_GROUPS, error);
+  if (code == 0) {
+    metrics_send_groups(&collectors->stats.groups,
+                        &collectors->emitters[GROUP_CGROUP]);
+  }
+  return code;
+}
+
 /* Reads and sends one group. Returns 0 or negative errno with a text. */
 static int collect_group(struct collectors *collectors,
                          enum statgrab_group group, struct error *error) {
@@ -305,6 +324,9 @@ void collectors_collect_groups(struct collectors *collectors, int64_t now_ms) {
     if (i != GROUP_DF && statgrab_collects(collectors->options, i)) {
       struct error error = {{0}};
       int code = collect_group(collectors, i, &error);
+      if (i == GROUP_CGROUP && collectors->group_names.len > 0) {
+        code = collect_named_groups(collectors, &error);
+      }
       log_group_result(collectors, i, code, &error, now_ms);
     }
   }

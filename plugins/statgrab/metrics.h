@@ -99,6 +99,11 @@ void metrics_send_pressure(const struct stats_pressure *stats,
 void metrics_send_cgroup(const struct stats_cgroup *stats, uint64_t online,
                          const struct emitter *emitter);
 
+/* Sends the values of each control group: a limit's use in percent, what was
+ * stopped and killed. */
+void metrics_send_groups(const struct stats_group_table *table,
+                         const struct emitter *emitter);
+
 /* Processors that this process may use: the smallest of those online, its
  * affinity (which a cpuset restricts) and the quota of its control group.
  * NaN where nothing is known. */

@@ -64,6 +64,55 @@ void metrics_send_cgroup(const struct stats_cgroup *stats, uint64_t online,
   }
 }
 
+static double compute_limit_percent(uint64_t used, uint64_t limit) {
+  return used == STATS_UNKNOWN || limit == STATS_UNKNOWN || limit == 0
+             ? (double)NAN
+             : fmin(100.0, 100.0 * (double)used / (double)limit);
+}
+
+/* Share of the quota's periods in which the group was stopped, since the last
+ * read. NaN without a period, or when a group of that name has started again.
+ */
+static double compute_throttled_percent(const struct stats_group *row) {
+  bool is_known = row->periods != STATS_UNKNOWN &&
+                  row->periods_before != STATS_UNKNOWN &&
+                  row->periods > row->periods_before &&
+                  row->throttled >= row->throttled_before;
+  return is_known ? 100.0 * (double)(row->throttled - row->throttled_before) /
+                        (double)(row->periods - row->periods_before)
+                  : (double)NAN;
+}
+
+static void send_group(const struct stats_group *row,
+                       const struct emitter *group) {
+  const struct emitter emitter = {group->sink, group->prefix, row->name};
+  if (row->memory.limit != STATS_UNKNOWN) {
+    emitter_send_amount(&emitter, "memory", "limit", row->memory.limit);
+    emitter_send_amount(&emitter, "memory", "used", row->memory_used);
+  }
+  emitter_send_gauge(
+      &emitter, "percent", "used",
+      compute_limit_percent(row->memory_used, row->memory.limit));
+  emitter_send_gauge(&emitter, "percent", "pids",
+                     compute_limit_percent(row->pids_used, row->pids.limit));
+  emitter_send_gauge(&emitter, "percent", "throttled",
+                     compute_throttled_percent(row));
+  emitter_send_gauge(&emitter, "percent", "memory_full_avg60",
+                     row->memory_pressure);
+  emitter_send_counter(&emitter, "total_events", "oom_kill", row->oom_kills);
+  emitter_send_counter(&emitter, "total_time_in_ms", "throttled",
+                       row->throttled_us == STATS_UNKNOWN
+                           ? STATS_UNKNOWN
+                           : row->throttled_us / 1000);
+}
+
+void metrics_send_groups(const struct stats_group_table *table,
+                         const struct emitter *emitter) {
+  for (size_t i = 0; i < table->len; i++) {
+    send_group(&table->rows[i], emitter);
+  }
+}
+
 double metrics_usable_processors(uint64_t online,
                                  const struct stats_cgroup *stats) {
   double processors = stats->cpu_quota;

@@ -42,6 +42,27 @@ const char *const statgrab_group_names[GROUPS + 1] = {
         .check = (CHECK), .example = (EXAMPLE), .help = (HELP)                 \
   }
 
+static int check_absolute_path(const char *value, struct error *error) {
+  return value[0] == '\0' || value[0] == '/'
+             ? 0
+             : error_set(error, -EINVAL, "is not an absolute path");
+}
+
+static const struct option cgroup_rows[] = {
+    LIST(
+        "Name", cgroup_options, names, ignorelist_check_entry,
+        "\"/system.slice/trading.service\"",
+        "Control groups of units and containers to report, by their path below "
+        "F</sys/fs/cgroup> or C</regular expression/>. By default none; only "
+        "version 2. A group that is new is found within 15 seconds."),
+    {OPTION("PodNames", STRING, struct cgroup_options, pod_names),
+     .default_text = "", .check = check_absolute_path,
+     .example = "\"/var/log/pods\"",
+     .help = "Directory in which the kubelet keeps the logs of pods; below "
+             "B<RootFS>. The groups of a pod then have its namespace and name "
+             "instead of its UID."},
+};
+
 static const struct option cpu_rows[] = {
     FLAG("ReportByState", cpu_options, report_by_state, "true",
          "Report user, system, wait, nice, interrupt, softirq, steal, idle "
@@ -151,6 +172,8 @@ static const struct option option_rows[] = {
      .help = "For collectd in a container: the directory where the machine's "
              "root directory is mounted. F</proc>, F</sys> and the mount "
              "points are read below it. Linux only."},
+    SUB_BLOCK(cgroup, cgroup_options,
+              "Which control groups of units and containers to report."),
     SUB_BLOCK(cpu, cpu_options, "Values of the processors."),
     SUB_BLOCK(df, df_options, "File systems and their values."),
     SUB_BLOCK(disk, device_options, "Which disks to report."),

@@ -57,6 +57,12 @@ struct device_options {
   bool ignore_selected;
 };
 
+struct cgroup_options {
+  struct option_head head;
+  struct option_strings names;
+  char *pod_names;
+};
+
 enum load_cores { CORES_ONLINE, CORES_USABLE };
 
 struct load_options {
@@ -70,6 +76,7 @@ struct statgrab_options {
   struct option_head head;
   struct option_strings collect;
   char *root;
+  struct option_blocks cgroup;    /* struct cgroup_options */
   struct option_blocks cpu;       /* struct cpu_options */
   struct option_blocks df;        /* struct df_options */
   struct option_blocks disk;      /* struct device_options */

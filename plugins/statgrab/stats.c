@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/text.h"
+
 /* Makes room for one more row of BYTES behind LEN rows.
  * rows: points to the table's pointer, of any type. Returns 0 or -ENOMEM; then
  * nothing has changed. */
@@ -98,6 +100,64 @@ struct stats_interface *stats_interface_add(struct stats_interface_table *table,
                        sizeof(*table->rows), name, name_length);
 }
 
+/* ---- control groups ---- */
+
+static void free_groups(struct stats_group *rows, size_t len) {
+  for (size_t i = 0; i < len; i++) {
+    free(rows[i].path);
+  }
+  free(rows);
+}
+
+void stats_group_table_begin_scan(struct stats_group_table *table) {
+  table->old = table->rows;
+  table->old_len = table->len;
+  table->old_next = 0;
+  table->rows = NULL;
+  table->len = 0;
+  table->capacity = 0;
+}
+
+/* The groups are found in nearly the same order each time. */
+static const struct stats_group *find_old_group(struct stats_group_table *table,
+                                                const char *path) {
+  for (size_t i = 0; i < table->old_len; i++) {
+    size_t at = (table->old_next + i) % table->old_len;
+    if (strcmp(table->old[at].path, path) == 0) {
+      table->old_next = at + 1;
+      return &table->old[at];
+    }
+  }
+  return NULL;
+}
+
+struct stats_group *stats_group_add(struct stats_group_table *table,
+                                    const char *name, const char *path) {
+  char *copy = strdup(path);
+  if (copy == NULL || reserve_row(&table->rows, table->len, &table->capacity,
+                                  sizeof(*table->rows)) != 0) {
+    free(copy);
+    return NULL;
+  }
+  const struct stats_group *old = find_old_group(table, path);
+  struct stats_group *row = &table->rows[table->len++];
+  STATS_CLEAR(row);
+  if (old != NULL) {
+    *row = *old;
+  }
+  row->path = copy;
+  text_make_name(row->name, sizeof(row->name), name);
+  return row;
+}
+
+void stats_group_table_end_scan(struct stats_group_table *table) {
+  free_groups(table->old, table->old_len);
+  table->old = NULL;
+  table->old_len = 0;
+}
+
+/* ---- all ---- */
+
 void stats_init(struct stats *stats) {
   *stats = (struct stats){0};
   stats_cpu_clear(&stats->cpu);
@@ -110,6 +170,7 @@ void stats_fini(struct stats *stats) {
   free(stats->cpu_before.each);
   free(stats->disks.rows);
   free(stats->interfaces.rows);
+  free_groups(stats->groups.rows, stats->groups.len);
   *stats = (struct stats){0};
 }
 

@@ -165,6 +165,43 @@ struct stats_cgroup {
   uint64_t throttled_us;
 };
 
+/* A limit of a control group or of one above it. */
+struct stats_group_limit {
+  uint64_t limit;     /* STATS_UNKNOWN: none */
+  size_t path_length; /* of the group that has it, in the path of the row */
+};
+
+/* One control group of a unit or container. STATS_UNKNOWN: not known. */
+struct stats_group {
+  char name[STATS_NAME_BYTES]; /* a part of a series' name */
+  char *path;                  /* owned */
+  struct stats_group_limit memory;
+  struct stats_group_limit pids;
+  bool has_quota;       /* of processor time, its own or one above */
+  uint64_t memory_used; /* by the group that has the limit */
+  uint64_t pids_used;   /* likewise */
+  uint64_t oom_kills;
+  uint64_t periods, throttled, throttled_us; /* of the quota */
+  uint64_t periods_before, throttled_before; /* at the last read */
+  double memory_pressure; /* percent of the last 60 s; NaN: not measured */
+};
+
+struct ignorelist;
+
+/* selected, pod_names: borrowed from the configuration. */
+struct stats_group_table {
+  const struct ignorelist *selected;
+  const char *pod_names; /* directory; "" for none */
+  struct stats_group *rows;
+  size_t len;
+  size_t capacity;
+  int64_t scanned_ms; /* when the rows were found; 0: never */
+  /* The rows of the last scan while the next one runs. */
+  struct stats_group *old;
+  size_t old_len;
+  size_t old_next;
+};
+
 /* Open files of the whole system. */
 struct stats_handles {
   uint64_t used, unused, max;
@@ -187,6 +224,7 @@ enum stats_kind {
   STATS_CGROUP,
   STATS_CPU,
   STATS_DISKS,
+  STATS_GROUPS, /* control groups that the configuration names */
   STATS_HANDLES,
   STATS_INTERFACES,
   STATS_LINKS, /* speed and state of the interfaces already read */
@@ -207,6 +245,7 @@ struct stats {
   struct stats_cpu cpu;
   struct stats_cpu cpu_before; /* the last read; stats_exchange_cpu() */
   struct stats_disk_table disks;
+  struct stats_group_table groups;
   struct stats_handles handles;
   struct stats_interface_table interfaces;
   struct stats_load load;
@@ -256,6 +295,14 @@ struct stats_disk *stats_disk_add(struct stats_disk_table *table,
 struct stats_interface *stats_interface_add(struct stats_interface_table *table,
                                             const char *name,
                                             size_t name_length);
+
+/* Between the two, each group that exists is added again; it keeps its
+ * counters. The row is valid until the next one is added. Returns NULL when
+ * memory is short. */
+void stats_group_table_begin_scan(struct stats_group_table *table);
+struct stats_group *stats_group_add(struct stats_group_table *table,
+                                    const char *name, const char *path);
+void stats_group_table_end_scan(struct stats_group_table *table);
 
 /* Adds a mount with copies of the strings and unknown usage.
  * root: prefix of the path, "" for none. The new row is valid until the next

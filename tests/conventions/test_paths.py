@@ -13,6 +13,7 @@ ALLOWED = {
     "core/trusted_path.c": "the module itself",
     "statgrab/linux/linux_read.c": "opens files of /proc and /sys",
     "statgrab/linux/read_cgroup.c": "opens files of /sys/fs/cgroup",
+    "statgrab/linux/read_groups.c": "opens files of /sys/fs/cgroup, and lists the directories of pods",
     "dbpool/linux/socket_owner.c": "opens files of /proc",
     "exec_helper/exec_helper.c": "opens a file of /proc",
     "session_log/tail/directory_scan.c": "compares the names of logs; trusted_path_open_log() opens them",

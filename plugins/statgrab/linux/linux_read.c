@@ -39,6 +39,7 @@ static const struct source linux_source = {
     .read = {[STATS_CGROUP] = linux_read_cgroup,
              [STATS_CPU] = linux_read_cpu,
              [STATS_DISKS] = linux_read_disks,
+             [STATS_GROUPS] = linux_read_groups,
              [STATS_HANDLES] = linux_read_handles,
              [STATS_INTERFACES] = linux_read_interfaces,
              [STATS_MEMORY] = linux_read_memory,

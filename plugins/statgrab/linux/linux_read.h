@@ -43,6 +43,7 @@ struct source_driver {
 source_read_fn linux_read_cgroup;
 source_read_fn linux_read_cpu;
 source_read_fn linux_read_disks;
+source_read_fn linux_read_groups;
 source_read_fn linux_read_handles;
 source_read_fn linux_read_interfaces;
 source_read_fn linux_read_load;

@@ -6,6 +6,7 @@
 #include <utmp.h>
 
 #include "statgrab/fake_root.h"
+#include "statgrab/ignorelist.h"
 #include "statgrab/source.h"
 #include "statgrab/stats.h"
 
@@ -318,6 +319,88 @@ static void finds_the_limits_of_a_container_without_a_namespace(void **state) {
 
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
 
+/* ---- control groups of units and containers ---- */
+
+#define POD                                                                    \
+  "/kubepods.slice/kubepods-pod01234567_89ab_cdef_0123_456789abcdef.slice"
+#define CONTAINER POD "/cri-containerd-0123456789abcdef.scope"
+
+static void fake_group(const char *group, const char *file, const char *text) {
+  char path[512];
+  (void)snprintf(path, sizeof(path), "/sys/fs/cgroup%s/%s", group, file);
+  fake_file(path, text);
+}
+
+static const struct stats_group *find_group(const char *name) {
+  for (size_t i = 0; i < all.groups.len; i++) {
+    if (strcmp(all.groups.rows[i].name, name) == 0) {
+      return &all.groups.rows[i];
+    }
+  }
+  fail_msg("%s was not found", name);
+  return NULL;
+}
+
+static void reads_named_groups(void **state) {
+  (void)state;
+  char unit[] = "/system.slice/trading.service";
+  char pods[] = "/pod0123/";
+  char *names[] = {unit, pods};
+  const struct option_strings strings = {names, 2};
+  struct ignorelist selected = {0};
+  assert_int_equal(ignorelist_init(&selected, &strings, &error), 0);
+  all.groups.selected = &selected;
+  all.groups.pod_names = "/var/log/pods";
+  fake_group("", "cgroup.controllers", "cpu memory pids\n");
+  fake_group("/other.slice", "memory.max", "5\n");
+  fake_group(unit, "memory.max", "max\n");
+  fake_group(unit, "memory.high", "1000\n");
+  fake_group(unit, "memory.current", "900\n");
+  fake_group(unit, "memory.stat", "anon 1\ninactive_file 100\n");
+  fake_group(unit, "memory.events", "low 0\noom 2\noom_kill 3\n");
+  fake_group(unit, "memory.pressure",
+             "some avg10=9.00 avg60=8.00 avg300=7.00 total=1\n"
+             "full avg10=3.00 avg60=2.50 avg300=1.00 total=1\n");
+  fake_group(unit, "pids.max", "100\n");
+  fake_group(unit, "pids.current", "25\n");
+  fake_group(unit, "cpu.max", "50000 100000\n");
+  fake_group(unit, "cpu.stat",
+             "nr_periods 10\nnr_throttled 2\nthrottled_usec 5000\n");
+  fake_group(POD, "memory.max", "4000\n"); /* the pod's, for its container */
+  fake_group(POD, "memory.current", "1000\n");
+  fake_group(CONTAINER, "memory.max", "max\n");
+  fake_file("/var/log/pods/shop_api-7_01234567-89ab-cdef-0123-456789abcdef/x",
+            "");
+  assert_int_equal(linux_read_groups(&all, &error), 0);
+  assert_int_equal(all.groups.len, 3);
+  const struct stats_group *row = find_group("system.slice-trading.service");
+  assert_int_equal(row->memory.limit, 1000);
+  assert_int_equal(row->memory_used, 800);
+  assert_int_equal(row->oom_kills, 3);
+  assert_int_equal(row->pids_used, 25);
+  assert_int_equal(row->throttled_us, 5000);
+  assert_true(fabs(row->memory_pressure - 2.5) < 1e-9);
+  row = find_group("shop_api-7_0123456789ab");
+  assert_int_equal(row->memory.limit, 4000);
+  assert_int_equal(row->memory_used, 1000);
+  assert_int_equal(row->oom_kills, STATS_UNKNOWN);
+  assert_int_equal(find_group("shop_api-7")->memory.limit, 4000);
+  all.groups.scanned_ms -= 60000; /* the counters outlive the next walk */
+  fake_group(unit, "cpu.stat",
+             "nr_periods 30\nnr_throttled 12\nthrottled_usec 9000\n");
+  assert_int_equal(linux_read_groups(&all, &error), 0);
+  row = find_group("system.slice-trading.service");
+  assert_int_equal(row->periods_before, 10);
+  assert_int_equal(row->throttled - row->throttled_before, 10);
+  ignorelist_fini(&selected);
+}
+
+static void reports_that_there_are_no_groups(void **state) {
+  (void)state;
+  assert_int_equal(linux_read_groups(&all, &error), -ENOENT);
+  assert_non_null(strstr(error.text, "no control groups of version 2"));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(reads_memory),
@@ -334,6 +417,8 @@ int main(void) {
       TEST(counts_users),
       TEST(reads_pressure),
       TEST(finds_the_limits),
+      TEST(reads_named_groups),
+      TEST(reports_that_there_are_no_groups),
       TEST(finds_the_limits_of_a_container_without_a_namespace),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
