@@ -2,8 +2,9 @@
 /* fuzz_dbpool: any rows as the answers of PostgreSQL and of PgBouncer, and all
  * conclusions from them.
  *
- * The input holds four tables, separated by 0x1d; lines are rows, the first
- * one names the columns; '|' separates fields, "\N" is NULL. */
+ * The input holds five tables, separated by 0x1d (PostgreSQL has four); lines
+ * are rows, the first one names the columns; '|' separates fields, "\N" is
+ * NULL. */
 #include <libpq-fe.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,7 +19,8 @@
 #include "dbpool/session_groups.h"
 #include "text.h"
 
-#define TABLES 4
+#define TABLES PGBOUNCER_COMMANDS
+#define TABLES_OF_POSTGRESQL 4
 #define COLUMNS_MAX 40
 #define ROWS_MAX 200
 
@@ -145,7 +147,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   }
   struct postgresql_stats server = {0};
   struct pgbouncer_stats pgbouncer = {0};
-  if (postgresql_stats_parse(&server, results, TABLES, NULL) == 0) {
+  if (postgresql_stats_parse(&server, results, TABLES_OF_POSTGRESQL, NULL) ==
+      0) {
     read_pools(&server);
   }
   (void)pgbouncer_stats_parse(&pgbouncer, results, NULL);
