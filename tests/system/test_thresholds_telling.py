@@ -240,8 +240,27 @@ def test_without_texts_of_their_own_states_have_the_log_line(collectd):
         collectd.put_value("a/gauge", value, interval=100)
         collectd.expect(lambda v=value: len(collectd.notifications(plugin="resource_alert")) == (1 if v > 10 else 2),
                         within=20)
-    assert [one["message"] for one in collectd.notifications(plugin="resource_alert")] == [
-        "11 is too much", 'rule "row": WARNING -> OKAY, testhost/a/gauge 1 within its limits']
+    assert [re.sub(r"lasted \d+ s", "lasted N s", one["message"]) for one in collectd.notifications(plugin="resource_alert")] == [
+        "11 is too much", 'rule "row": WARNING -> OKAY, testhost/a/gauge 1 within its limits; it lasted N s, peak 11']
+
+
+@pytest.mark.parametrize("limits, values, peak", [
+    ("WarningMax 10\nFailureMax 90", [11, 47, 93.25, 60, 12], 93.25), ("WarningMin 10", [9, 3, 5], 3)])
+def test_the_peak_and_the_length_of_an_incident_stand_with_its_end(collectd, directory, limits, values, peak):
+    collectd.load("resource_alert", rule("row", "a/gauge", limits, 'MessageOkay "well after %{lasted}, peak %{peak}"')
+                  + f'\nJournal "{directory}/journal"').start()
+    begun = time.time() - 1000
+    collectd.put_value("a/gauge", 50 if "Min" in limits else 5, at=begun, interval=100)
+    for number, value in enumerate(values):
+        collectd.put_value("a/gauge", value, at=begun + 100 * (number + 1), interval=100)
+    collectd.expect(lambda: collectd.notifications(plugin="resource_alert"))
+    collectd.put_value("a/gauge", 50 if "Min" in limits else 5, at=begun + 700, interval=100)
+    said = collectd.expect(lambda: collectd.notifications(plugin="resource_alert", severity="OKAY"))[0]["message"]
+    assert said == f"well after 10 min, peak {peak:.3g}"
+    lines = [json.loads(line) for line in (directory / "journal").read_text("utf-8").splitlines()]
+    end = [line for line in lines if line["event"] == "state" and line["to"] == "OKAY" and line["from"] != "UNKNOWN"][-1]
+    assert end["peak"] == peak and end["lasted_s"] == pytest.approx(600, abs=1)
+    assert all("peak" not in line for line in lines if line.get("to") != "OKAY")
 
 
 LONG = "GenericJMX-kafka.server-BrokerTopicMetrics-topic-orders.eu-central-1.production.settlement.internal-events"

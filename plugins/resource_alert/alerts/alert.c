@@ -180,6 +180,10 @@ static void change_state(struct alert *alert, enum alert_state to,
       .value = alert->value,
       .limit = (double)NAN,
   };
+  if (to >= ALERT_WARNING && alert->begun_wall_ms == 0) {
+    alert->begun_wall_ms = wall_ms;
+    alert->peak = to == ALERT_MISSING ? (double)NAN : alert->peak;
+  }
   alert->state = (uint8_t)to;
   alert->since_wall_ms = wall_ms;
 }
@@ -226,6 +230,17 @@ static bool update_state(struct alert *alert, const struct rule_limits *limits,
   return true;
 }
 
+/* A breach that begins while all is well begins a new peak. */
+static void update_peak(struct alert *alert, const struct rule_limits *limits,
+                        double value) {
+  bool is_first = alert->begun_wall_ms == 0 && !alert->warning.is_beyond;
+  if (is_first || isnan(alert->peak) ||
+      alert_compute_badness(limits, value) >
+          alert_compute_badness(limits, alert->peak)) {
+    alert->peak = value;
+  }
+}
+
 bool alert_evaluate(struct alert *alert, const struct rule_limits *limits,
                     double value, bool is_disabled,
                     const struct alert_time *now,
@@ -241,6 +256,9 @@ bool alert_evaluate(struct alert *alert, const struct rule_limits *limits,
   alert->last_ms = now->series_ms;
   if (!is_warned && alert->state == ALERT_OKAY && !alert->warning.is_beyond) {
     return false; /* nothing is pending: the case of nearly every reading */
+  }
+  if (is_warned) {
+    update_peak(alert, limits, value);
   }
   (void)update_breach(&alert->failure, is_failing, is_after_gap, limits, now);
   bool is_settled =
@@ -287,6 +305,7 @@ bool alert_forget(struct alert *alert, int64_t wall_ms,
   change_state(alert, ALERT_UNKNOWN, ALERT_CAUSE_FORGOTTEN, wall_ms,
                ret_change);
   *alert = (struct alert){.value = (double)NAN,
+                          .peak = (double)NAN,
                           .notified = alert->notified,
                           .since_wall_ms = wall_ms};
   return is_change;
@@ -295,6 +314,8 @@ bool alert_forget(struct alert *alert, int64_t wall_ms,
 void alert_restore(struct alert *alert, enum alert_state state,
                    enum alert_state notified, int64_t since_wall_ms) {
   alert->value = (double)NAN;
+  alert->peak = (double)NAN;
+  alert->begun_wall_ms = state >= ALERT_WARNING ? since_wall_ms : 0;
   alert->state = (uint8_t)state;
   alert->notified = (uint8_t)notified;
   alert->has_stopped = state == ALERT_MISSING || state == ALERT_UNKNOWN;

@@ -66,6 +66,8 @@ struct alert {
   double value;          /* the last reading; NaN: none yet */
   int64_t last_ms;       /* series_ms of it */
   int64_t since_wall_ms; /* of the state */
+  double peak;           /* the worst reading since begun_wall_ms; NaN: none */
+  int64_t begun_wall_ms; /* when it was OKAY last, or began; 0: it is OKAY */
   uint8_t state;         /* enum alert_state */
   uint8_t notified;      /* enum alert_state: the last one that was notified */
   bool has_stopped;      /* the series paused, and was not evaluated since */

@@ -100,6 +100,17 @@ static void decide_notification(struct series_alert *alert,
   event->notified = (enum alert_state)alert->alert.notified;
 }
 
+/* The incident ends with this event, if the alert is OKAY. */
+static void take_incident(struct alert *alert, struct alert_event *event) {
+  event->peak = (double)NAN;
+  if (alert->state == ALERT_OKAY && alert->begun_wall_ms != 0) {
+    event->peak = alert->peak;
+    event->lasted_ms = alert->since_wall_ms - alert->begun_wall_ms;
+    alert->begun_wall_ms = 0;
+    alert->peak = (double)NAN;
+  }
+}
+
 void alert_event_take(struct series_alert *alert, struct silences *silences,
                       int64_t wall_ms, struct alert_event *ret) {
   *ret = (struct alert_event){
@@ -110,6 +121,7 @@ void alert_event_take(struct series_alert *alert, struct silences *silences,
       .notified_wall_ms = wall_ms,
   };
   alert_event_fill_names(ret, alert);
+  take_incident(&alert->alert, ret);
   decide_notification(alert, silences, wall_ms, ret);
   alert->is_queued = false;
 }
@@ -210,6 +222,31 @@ static void format_reason(const struct alert_event *event, char *text,
   }
 }
 
+/* As the value is written. */
+static void format_peak(const struct alert_event *event,
+                        char peak[NUMBER_BYTES]) {
+  char unused[NUMBER_BYTES];
+  const struct alert_change change = {.value = event->peak,
+                                      .limit = (double)NAN};
+  format_value_and_limit(&change, peak, unused);
+}
+
+/* "; it lasted 12 min, peak 93.1", where an incident ends. */
+static void format_incident(const struct alert_event *event, char *text,
+                            size_t bytes) {
+  char lasted[NUMBER_BYTES];
+  char peak[NUMBER_BYTES];
+  text[0] = '\0';
+  if (event->lasted_ms > 0) {
+    text_format_duration((double)event->lasted_ms / 1000, lasted,
+                         sizeof(lasted));
+    format_peak(event, peak);
+    (void)snprintf(text, bytes, "; it lasted %s%s%s", lasted,
+                   isnan(event->peak) ? "" : ", peak ",
+                   isnan(event->peak) ? "" : peak);
+  }
+}
+
 void alert_event_format(const struct alert_event *event, char *text,
                         size_t bytes) {
   char reason[4 * NUMBER_BYTES];
@@ -220,6 +257,7 @@ void alert_event_format(const struct alert_event *event, char *text,
                    event->rule->name, to, event->series, reason);
     return;
   }
+  char incident[3 * NUMBER_BYTES];
   char coalesced[2 * NUMBER_BYTES] = "";
   if (event->change.cause == ALERT_CAUSE_UNSILENCED) {
     (void)snprintf(coalesced, sizeof(coalesced), "; was silenced");
@@ -227,9 +265,10 @@ void alert_event_format(const struct alert_event *event, char *text,
     (void)snprintf(coalesced, sizeof(coalesced), " (%u changes in between)",
                    event->coalesced);
   }
-  (void)snprintf(text, bytes, "rule \"%s\": %s -> %s, %s %s%s",
+  format_incident(event, incident, sizeof(incident));
+  (void)snprintf(text, bytes, "rule \"%s\": %s -> %s, %s %s%s%s",
                  event->rule->name, alert_state_name(event->change.from), to,
-                 event->series, reason, coalesced);
+                 event->series, reason, incident, coalesced);
 }
 
 /* ---- the severity ---- */
@@ -282,6 +321,12 @@ json_t *alert_event_to_json(const struct alert_event *event) {
       "value", json_util_from_number(event->change.value), "limit",
       json_util_from_number(event->change.limit), "since", since, "cause",
       alert_cause_name(event->change.cause));
+  if (fields != NULL && event->lasted_ms > 0) {
+    (void)json_object_set_new(fields, "peak",
+                              json_util_from_number(event->peak));
+    (void)json_object_set_new(fields, "lasted_s",
+                              json_real((double)event->lasted_ms / 1000));
+  }
   if (fields != NULL && event->coalesced > 0) {
     (void)json_object_set_new(fields, "coalesced",
                               json_integer((json_int_t)event->coalesced));
@@ -312,8 +357,12 @@ static void format_message(const struct alert_event *event, char *text,
   char count[NUMBER_BYTES];
   char interval[NUMBER_BYTES];
   char since[TIME_BYTES];
+  char peak[NUMBER_BYTES];
+  char lasted[NUMBER_BYTES];
   double interval_s = (double)event->interval_ms / 1000;
   format_value_and_limit(&event->change, value, limit);
+  format_peak(event, peak);
+  text_format_duration((double)event->lasted_ms / 1000, lasted, sizeof(lasted));
   format_number(round(event->change.value * interval_s), 6, count,
                 sizeof(count));
   format_number(interval_s, 6, interval, sizeof(interval));
@@ -327,6 +376,8 @@ static void format_message(const struct alert_event *event, char *text,
       [MESSAGE_TYPE_INSTANCE] = event->names.type_instance,
       [MESSAGE_DATA_SOURCE] = event->source,
       [MESSAGE_VALUE] = value,
+      [MESSAGE_PEAK] = peak,
+      [MESSAGE_LASTED] = lasted,
       [MESSAGE_LIMIT] = isnan(event->change.limit) ? "" : limit,
       [MESSAGE_COUNT] = count,
       [MESSAGE_INTERVAL] = interval,

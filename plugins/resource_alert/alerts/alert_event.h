@@ -25,6 +25,8 @@ struct alert_event {
   enum alert_state notified; /* as in struct alert, after the change */
   bool is_silenced;          /* it is logged, but not notified */
   int64_t since_wall_ms;     /* of the state */
+  double peak;               /* of the incident that ends; NaN: not known */
+  int64_t lasted_ms;         /* and how long it was; 0: none ends */
   int64_t notified_wall_ms;  /* when the alert was last notified */
   int64_t interval_ms;       /* of the series */
   int64_t value_wall_ms;     /* the time of the newest value; 0: none */

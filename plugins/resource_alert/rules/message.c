@@ -24,6 +24,8 @@ static const char *const names[MESSAGE_FIELDS] = {
     [MESSAGE_SINCE] = "since",
     [MESSAGE_UNIT] = "unit",
     [MESSAGE_SEVERITY] = "severity",
+    [MESSAGE_PEAK] = "peak",
+    [MESSAGE_LASTED] = "lasted",
 };
 
 /* The field of that name, or -1. */
@@ -55,7 +57,7 @@ int message_check(const char *pattern, struct error *error) {
           "has an unknown %%{%.*s}; known: rule, host, plugin, "
           "plugin_instance, type, type_instance, data_source, value, limit, "
           "count, interval, "
-          "state, previous, since, unit, severity",
+          "state, previous, since, unit, severity, peak, lasted",
           (int)length, at + 2);
     }
     at += 2 + length;

@@ -23,9 +23,11 @@ enum message_field {
   MESSAGE_SINCE,
   MESSAGE_UNIT,
   MESSAGE_SEVERITY,
+  MESSAGE_PEAK,
+  MESSAGE_LASTED,
 };
 
-#define MESSAGE_FIELDS (MESSAGE_SEVERITY + 1)
+#define MESSAGE_FIELDS (MESSAGE_LASTED + 1)
 
 /* For an option's check: every %{...} is known and closed; %% is a percent
  * sign, as is one that no brace follows. Returns 0 or -EINVAL. */

@@ -190,8 +190,10 @@ static const struct option threshold_option_rows[] = {
     {OPTION("MessageOkay", STRING, struct rule_options, message_okay),
      .example = "\"%{plugin_instance} is %{value}% used, well again\"",
      .check = message_check,
-     .help = "The same for the state OKAY. Without this option the text is the "
-             "line that is logged."},
+     .help =
+         "The same for the state OKAY, with C<peak>, the worst value of "
+         "the incident, and C<lasted>, how long it was. Without this option "
+         "the text is the line that is logged, which has both."},
     {OPTION("MessageMissing", STRING, struct rule_options, message_missing),
      .example = "\"%{plugin_instance}: no values\"", .check = message_check,
      .help = "The same for a missing series. Without this option the text is "
