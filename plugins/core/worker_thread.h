@@ -70,7 +70,7 @@ uint64_t worker_thread_count_dropped(struct worker_thread *worker);
 bool worker_thread_stop(struct worker_thread *worker, int wait_ms);
 
 /* collectd ends: all later calls of worker_thread_stop() together wait at most
- * so long, however many threads hang. */
+ * this long, however many threads hang. */
 void worker_thread_limit_stops(int together_ms);
 
 /* As pthread_create(3), with all signals blocked in the thread. Returns 0 or a

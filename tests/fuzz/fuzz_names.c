@@ -57,7 +57,7 @@ static bool is_alike(const char *one, const char *other) {
   return *one == *other;
 }
 
-static void check_outlets(char *text) {
+static void check_outputs(char *text) {
   char escaped[256];
   check_json(text);
   text_escape(escaped, sizeof(escaped), text);
@@ -82,9 +82,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     check_name(one);
     check_name(other);
     require(strcmp(one, other) != 0 || is_alike(text, second));
-    check_outlets(second);
+    check_outputs(second);
   }
-  check_outlets(text);
+  check_outputs(text);
   free(text);
   return 0;
 }

@@ -112,7 +112,7 @@ def test_the_log_is_followed(collectd):
 
 
 def test_the_rule_and_the_response_work(collectd):
-    rule, response = examples("apache", "resource_alert")
+    rule, override, response = examples("apache", "resource_alert")
     seen = Responding(collectd)
     place = seen.open_directory("seen")
     hook = seen.hook(f"cat >{place}/event")
@@ -120,6 +120,7 @@ def test_the_rule_and_the_response_work(collectd):
              ("/var/log/collectd/resource_alert.jsonl", seen.journal_file)]
     collectd.include("40-thresholds.conf", paths)
     collectd.write(rule.replace("For 30", "For 0"))
+    collectd.write(override)
     collectd.include("50-responses.conf", [
         ("/run/collectd", collectd.directory), ('Mode "dryrun"', 'Mode "auto"'),
         ('#HelperDir "/usr/libexec/collectd-resource-alert"', f'HelperDir "{build.BUILD}/libexec"')])
@@ -138,7 +139,7 @@ def test_the_rule_and_the_response_pass_the_check_as_installed(installed):
     """Under the names that the README gives, in Debian's own configuration."""
     names = re.findall(r"`(/etc/collectd/collectd\.conf\.d/\S+)`:$", TEXT, re.M)
     check = examples("sh", "resource-alertctl")[-1].strip()
-    assert len(names) == 2 and check.startswith("resource-alertctl check ")
+    assert len(names) == 3 and check.startswith("resource-alertctl check ")
     for number, (name, text) in enumerate(zip(names, examples("apache", "resource_alert"))):
         example = installed.directory / f"example-{number}"
         example.write_text(text, encoding="utf-8")

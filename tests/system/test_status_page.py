@@ -261,15 +261,15 @@ def test_sixty_rules_are_on_one_screen_and_can_be_filtered(sixty):
         sixty.put(f"demo-{number:02}/percent-used", 90 if number == 33 else 40)
     sixty.expect_verdict("1 rule needs attention", "WARNING")
     sixty.expect("rule_33", "WARNING", within="#rules")
-    sixty.expect("rule_00", "rule_59", "40 %", within="#folded")
+    sixty.expect("rule_00", "rule_59", "40 %", within="#lines")
     run = sixty.browser.run
     assert run("return document.querySelectorAll('#rules details').length") == 1
-    assert run("return document.querySelectorAll('#folded details').length") == 59
-    assert run("return document.getElementById('folded').getBoundingClientRect().bottom") <= 900
+    assert run("return document.querySelectorAll('#lines details').length") == 59
+    assert run("return document.getElementById("lines").getBoundingClientRect().bottom") <= 900
     run("document.getElementById('filter').focus()")
     sixty.browser.type("RULE_1 okay")
-    sixty.expect("rule_10", within="#folded")
-    assert run("return document.querySelectorAll('#folded details').length") == 10
+    sixty.expect("rule_10", within="#lines")
+    assert run("return document.querySelectorAll('#lines details').length") == 10
     assert run("return document.querySelectorAll('#rules details').length") == 0
     sixty.browser.type("x")
     sixty.expect("No rule matches the filter.", within="#no-rule")

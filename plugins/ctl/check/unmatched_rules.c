@@ -52,6 +52,8 @@ static const struct metric_catalogue_entry metric_catalogue[] = {
     {"statgrab", "pressure-*", "percent-* total_time_in_ms-*"},
     {"statgrab", "cgroup",
      "memory-* percent-used count-cpus total_events-* total_time_in_ms-*"},
+    {"statgrab", "cgroup-*",
+     "memory-* percent-* total_events-* total_time_in_ms-*"},
     {"statgrab", "", "uptime users"},
     {"dbpool", NULL,
      "percent-used current_connections-active current_connections-checked_out "

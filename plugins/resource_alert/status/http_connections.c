@@ -82,8 +82,8 @@ static void shut_down(struct http_connection *connection) {
   (void)shutdown(connection->fd, SHUT_RDWR);
 }
 
-/* A crowd of its own address is the largest one in most cases; where it is not,
- * the larger one gives way. */
+/* Closes the oldest connection of the address that has the most: in most cases
+ * that of ADDED. */
 static void make_room(struct http_connections *connections,
                       const struct http_connection *added) {
   if (count_open(connections, added) > HTTP_CONNECTIONS_ADDRESS_MAX ||

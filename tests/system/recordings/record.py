@@ -38,7 +38,7 @@ from servers.postgresql import PostgreSQL  # noqa: E402
 SETTLE_S = 2
 SHARED = re.compile("statgrab-(cpu|load|pressure-cpu)/")
 BUILDERS = {"cc1", "cc1plus", "clang", "clang-14", "ld", "ninja", "ctest", "cmake", "pytest", "lto1", "as"}
-FAILURES = 400  # one request in so many
+FAILURES = 400  # one request in this many
 
 
 class Load:

@@ -104,7 +104,7 @@ static int finish(void **state) {
   return 0;
 }
 
-static void test_the_oldest_of_the_largest_crowd_gives_way(void **state) {
+static void test_the_oldest_of_the_largest_group_gives_way(void **state) {
   struct http_connection *alone = add_v4(1, 0);
   struct http_connection *first = add_v4(2, 0);
   for (uint32_t i = 0; i < HTTP_CONNECTIONS_FULL - 4; i++) {
@@ -169,7 +169,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_which_names_are_served),
       cmocka_unit_test_setup_teardown(
-          test_the_oldest_of_the_largest_crowd_gives_way, begin, finish),
+          test_the_oldest_of_the_largest_group_gives_way, begin, finish),
       cmocka_unit_test_setup_teardown(
           test_where_all_are_alone_the_oldest_gives_way, begin, finish),
       cmocka_unit_test_setup_teardown(test_a_network_of_ipv6_is_one_address,

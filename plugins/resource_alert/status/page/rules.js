@@ -208,9 +208,9 @@ function showRules(rules, now) {
   const rows = found.filter(hasRow), lines = found.filter(rule => !hasRow(rule));
   byId("filter").hidden = rules.length <= ROWS_MAX;
   byId("heads").hidden = !rows.length;
-  byId("folded").hidden = !lines.length;
+  byId("lines").hidden = !lines.length;
   const empty = !rules.length ? t("The configuration has no <Threshold>; 40-thresholds.conf has those that are installed.") : t("No rule matches the filter.");
   showIn(byId("rules"), rows.map(rule => findRuleNode(rule, now, true)));
-  showIn(byId("folded"), lines.map(rule => findRuleNode(rule, now, false)));
+  showIn(byId("lines"), lines.map(rule => findRuleNode(rule, now, false)));
   replaceNodes(byId("no-rule"), found.length ? [] : [make("p", {class: "empty"}, empty)]);
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What controls a terminal, hides a text or ends a line leaves the daemon nowhere, whoever sent it: from each source of
+"""What controls a terminal, hides a text or ends a line leaves the daemon nowhere, no matter who sent it: from each source of
 texts to each place where people read them."""
 import json
 import re
@@ -77,38 +77,38 @@ class Outlets:
 
 
 @pytest.fixture
-def outlets(collectd, directory, http_sink):
+def outputs(collectd, directory, http_sink):
     return Outlets(collectd, directory, http_sink)
 
 
-def say_all(outlets):
-    collectd = outlets.collectd
+def say_all(outputs):
+    collectd = outputs.collectd
     for name in (f"h{HOSTILE}/net-a/gauge-b", f"host/net-{HOSTILE}/gauge-b", f"host/net-a/gauge-{HOSTILE}"):
         collectd.put_value(name, 11, interval=100)
     collectd.put_notification("failure", f"said {HOSTILE}", plugin="other", type="gauge", meta={"field": HOSTILE})
-    outlets.log.say(f"Creating new database session session=s{HOSTILE.replace(chr(0x2028), '')}")
+    outputs.log.say(f"Creating new database session session=s{HOSTILE.replace(chr(0x2028), '')}")
     body = json.dumps({"name": f"x{HOSTILE}".replace("[", ""), "for_s": 600, "comment": HOSTILE, "who": HOSTILE}, ensure_ascii=False).encode()
     with socket.socket(socket.AF_UNIX) as peer:
-        peer.connect(str(outlets.socket))
+        peer.connect(str(outputs.socket))
         peer.sendall(b"POST /silence HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
         assert b" 200 " in peer.recv(4096)
 
 
-def test_no_text_from_outside_controls_who_reads_it(outlets):
-    outlets.responding.start()
-    outlets.collectd.expect(lambda: outlets.collectd.has_value("session_log-app/files-followed"))
-    say_all(outlets)
-    outlets.responding.breach()
-    outlets.collectd.expect(lambda: outlets.responding.is_on("one"))
-    outlets.collectd.expect(lambda: outlets.responding.failures("Webhook hook"))
+def test_no_text_from_outside_controls_who_reads_it(outputs):
+    outputs.responding.start()
+    outputs.collectd.expect(lambda: outputs.collectd.has_value("session_log-app/files-followed"))
+    say_all(outputs)
+    outputs.responding.breach()
+    outputs.collectd.expect(lambda: outputs.responding.is_on("one"))
+    outputs.collectd.expect(lambda: outputs.responding.failures("Webhook hook"))
     for mark in ('"rule":"net"', '"rule":"heard"', '"event":"silence"', "answer"):
-        outlets.collectd.expect(lambda mark=mark: mark in outlets.journal())
-    outlets.collectd.expect(lambda: "leak" in outlets.log_text(), within=20)
-    for outlet, text in outlets.shown().items():
+        outputs.collectd.expect(lambda mark=mark: mark in outputs.journal())
+    outputs.collectd.expect(lambda: "leak" in outputs.log_text(), within=20)
+    for output, text in outputs.shown().items():
         found = CONTROLS.search(text)
-        assert not found, f"{outlet}: {text[max(0, found.start() - 80):found.end() + 20]!r}"
-    shown = outlets.shown()
-    for outlet, marks in {"log": ["title", "answer"], "journal": ["title", "answer"], "/status": ["title"], "/status.txt": ["net"],
+        assert not found, f"{output}: {text[max(0, found.start() - 80):found.end() + 20]!r}"
+    shown = outputs.shown()
+    for output, marks in {"log": ["title", "answer"], "journal": ["title", "answer"], "/status": ["title"], "/status.txt": ["net"],
                           "ctl status": ["title"], "ctl journal": ["title"]}.items():
         for mark in marks:
-            assert mark in shown[outlet], (outlet, mark)
+            assert mark in shown[output], (output, mark)
