@@ -470,6 +470,6 @@ def test_everything_at_once(chaos, directory):
     assert build.sanitizers() or memory <= memory_before + 2048, f"seed {SEED}"  # they give nothing back at once
     expect_reads_in_time(chaos)
     assert {path.name for path in (chaos.disk.inside / "state").iterdir()} <= STATE_FILES
-    assert {path.name for path in (chaos.collectd.directory / "switches").iterdir()} <= {"switches.json"}
+    assert {path.name for path in (chaos.collectd.directory / "switches").iterdir()} <= {"switches.json", ".readers"}
     assert not [path for path in directory.glob("session_log/.*")]
     assert chaos.negative_durations() == []

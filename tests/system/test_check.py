@@ -483,6 +483,7 @@ def test_the_catalogue_has_what_our_plugins_send(collectd, directory, postgresql
     Error "ERROR"
   </Log>"""
     rule = '  <Threshold "a">\n    Metric "*/percent-used"\n    WarningMax 99\n  </Threshold>'
+    session = postgresql.connect(application_name="trading")  # without one the pool has no use
     collectd.load("statgrab").load("dbpool", dbpool).load("session_log", session_log).load("resource_alert", rule).start()
     for name in ["statgrab-memory/percent-used", "statgrab-cpu/percent-active", "dbpool-trading/percent-used",
                  "session_log-trading/log_rate-errors", "resource_alert-a/alert_state"]:
@@ -490,6 +491,7 @@ def test_the_catalogue_has_what_our_plugins_send(collectd, directory, postgresql
     rules = "".join(f'  <Threshold "{number}">\n    Metric "{name}"\n    WarningMax 1\n  </Threshold>\n'
                    for number, name in enumerate(collectd.names())
                    if name.split("/")[0].split("-")[0] in {"statgrab", "dbpool", "session_log"})
+    session.close()
     assert rules.count("Metric") > 50
     path = tmp_path / "collectd.conf"
     path.write_text("LoadPlugin statgrab\nLoadPlugin dbpool\nLoadPlugin session_log\nLoadPlugin resource_alert\n"

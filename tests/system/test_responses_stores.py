@@ -373,7 +373,7 @@ def test_a_row_that_is_not_written_or_not_allowed_is_a_failure(responding, datab
 
 
 @pytest.mark.parametrize("store, reports", [
-    (block("SwitchStore", ' "redis"'), 'is not a kind of store; allowed: "file", "etcd", "postgresql"'),
+    (block("SwitchStore", ' "memcached"'), 'is not a kind of store; allowed: "file", "etcd", "postgresql"'),
     (block("SwitchStore", ' "etcd"'), "URL is missing"),
     (etcd_store("http://127.0.0.1:2379", TTL=2), "too short for etcd; write at least 5"),
     (etcd_store("http://etcd.example.net:2379"), "is unencrypted and not on this machine"),

@@ -57,10 +57,11 @@ static void discard_log(void *context, enum log_level level, const char *line) {
   (void)line;
 }
 
-/* All connections that applications of the pool may have; NaN: not known. */
+/* All connections that applications of the pool may have; NaN: not known. A
+ * pool has no total before its first application has connected. */
 static double count_room(const struct pool_answer *answer) {
-  return answer->headroom +
-         (isfinite(answer->clients) ? answer->clients : answer->total);
+  double open = isfinite(answer->clients) ? answer->clients : answer->total;
+  return answer->headroom + (isfinite(open) ? open : 0);
 }
 
 /* Reads SERVER, of one of the two kinds, until it has answered. */

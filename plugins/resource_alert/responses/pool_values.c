@@ -65,5 +65,8 @@ void pool_values_get(const struct pool_values *values, int64_t now_ms,
     if (!isfinite(*open)) {
       *open = condition_input_value(values->total, now_ms);
     }
+    if (!isfinite(*open) && isfinite(*left)) {
+      *open = 0;
+    }
   }
 }

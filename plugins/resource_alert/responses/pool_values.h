@@ -29,6 +29,7 @@ int pool_values_init(struct pool_values *values, struct condition_inputs *pools,
 void pool_values_fini(struct pool_values *values);
 
 /* *left: how many connections may still be opened; *open: how many the pool's
- * applications have. NaN: there is no fresh value. */
+ * applications have, 0 before the first one has connected. NaN: there is no
+ * fresh value. */
 void pool_values_get(const struct pool_values *values, int64_t now_ms,
                      double *left, double *open);

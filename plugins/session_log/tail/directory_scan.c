@@ -79,6 +79,8 @@ struct live_name {
 struct live_names {
   struct live_name *items;
   size_t len;
+  const char *targets[LINK_TARGETS_MAX]; /* base names of those of links */
+  size_t targets_len;
 };
 
 static int compare_base_name(const void *name, const void *path) {
@@ -129,13 +131,9 @@ static bool differ_in_numbers_only(const char *a, const char *b) {
 
 /* A link may have been moved over several files since the last scan. */
 static bool is_beside_target(const struct live_names *names, const char *name) {
-  size_t targets = 0;
-  for (size_t i = 0; i < names->len && targets < LINK_TARGETS_MAX; i++) {
-    if (names->items[i].is_target) {
-      targets++;
-      if (differ_in_numbers_only(get_base_name(names->items[i].path), name)) {
-        return true;
-      }
+  for (size_t i = 0; i < names->targets_len; i++) {
+    if (differ_in_numbers_only(names->targets[i], name)) {
+      return true;
     }
   }
   return false;
@@ -155,7 +153,7 @@ static bool is_rotation_of_any(const struct live_names *names,
 
 bool directory_scan_is_rotated_name(const char *live, const char *name) {
   struct live_name item = {.path = live};
-  const struct live_names one = {&item, 1};
+  const struct live_names one = {.items = &item, .len = 1};
   return is_rotation_of_any(&one, name);
 }
 
@@ -487,7 +485,7 @@ static int list_live_names(struct directory_scan *scan, const char *const *more,
     items[len++].path = more[i];
   }
   qsort(items, len, sizeof(*items), compare_directory_then_name);
-  *ret_names = (struct live_names){items, len};
+  *ret_names = (struct live_names){.items = items, .len = len};
   return 0;
 }
 
@@ -527,14 +525,25 @@ static int add_rotated_beside(struct directory_scan *scan,
   return code == -ENOENT ? 0 : code; /* it has no files to follow */
 }
 
+static void collect_targets(struct live_names *names) {
+  for (size_t i = 0; i < names->len && names->targets_len < LINK_TARGETS_MAX;
+       i++) {
+    if (names->items[i].is_target) {
+      names->targets[names->targets_len++] =
+          get_base_name(names->items[i].path);
+    }
+  }
+}
+
 int directory_scan_add_rotated(struct directory_scan *scan,
                                const char *const *paths, size_t paths_len) {
-  struct live_names all = {NULL, 0};
+  struct live_names all = {0};
   int code = list_live_names(scan, paths, paths_len, &all);
   struct live_names here = all;
   for (size_t at = 0; at < all.len && code == 0; at += here.len) {
-    here = (struct live_names){all.items + at, all.len - at};
+    here = (struct live_names){.items = all.items + at, .len = all.len - at};
     here.len = count_in_same_directory(&here);
+    collect_targets(&here);
     code = add_rotated_beside(scan, &here);
   }
   free(all.items);
@@ -552,7 +561,7 @@ void directory_scan_begin(struct directory_scan *scan, int64_t mono_ms,
   scan->wall_ns = wall_ns;
   for (struct directory_scan_listing **at = &scan->listings; *at != NULL;) {
     struct directory_scan_listing *listing = *at;
-    if (mono_ms - listing->read_ms <= 2 * LISTING_MS) {
+    if (listing->read_ms >= mono_ms - 2 * LISTING_MS) {
       at = &listing->next;
       continue;
     }
