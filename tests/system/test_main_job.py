@@ -69,6 +69,8 @@ def sees(collectd, states, rule, *wanted):
 def test_the_pool(collectd, directory, postgresql, application, states):
     collectd.load("dbpool", pool(postgresql, LeakAfter=3))
     collectd.load("resource_alert").write(table(directory)).write(responses(directory)).start()
+    application.work(1)
+    application.rest()  # one connection is open: before, the pool has no use
     for rule in ["pool_used", "pool_ready", "pool_leak"]:
         sees(collectd, states, rule, "OKAY")
 
