@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "session_log/tail/edited_file.h"
 
@@ -166,8 +167,20 @@ static int find_former_end(const struct tail_file *file,
          edited_file_find_mark(file, &former->marker, ret_offset) == 1;
 }
 
+/* Looks again at a file that was empty: it may have got its lines since. */
+static bool has_content(struct tail_file *file) {
+  if (file->size == 0) {
+    off_t end = lseek(file->fd, 0, SEEK_END);
+    file->size = end > 0 ? (uint64_t)end : 0;
+  }
+  return file->size > 0;
+}
+
 void rotation_skip_read_lines(struct rotation *rotation,
                               struct tail_file *file) {
+  if (!has_content(file)) {
+    return; /* each poll comes here with each file that is still empty */
+  }
   uint64_t offset = 0;
   int is_found = 0;
   for (size_t i = 0; i < rotation->files_len && !is_found; i++) {
