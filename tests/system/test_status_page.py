@@ -265,7 +265,7 @@ def test_sixty_rules_are_on_one_screen_and_can_be_filtered(sixty):
     run = sixty.browser.run
     assert run("return document.querySelectorAll('#rules details').length") == 1
     assert run("return document.querySelectorAll('#lines details').length") == 59
-    assert run("return document.getElementById("lines").getBoundingClientRect().bottom") <= 900
+    assert run("return document.getElementById('lines').getBoundingClientRect().bottom") <= 900
     run("document.getElementById('filter').focus()")
     sixty.browser.type("RULE_1 okay")
     sixty.expect("rule_10", within="#lines")
