@@ -311,3 +311,13 @@ def test_a_series_is_forgotten(daemon):
     assert len(asked) == 1 and f"uid {os.getuid()}" in asked[0]["who"], asked
     assert [(line["from"], line["to"]) for line in lines if line.get("cause") == "forgotten"] == [("WARNING", "UNKNOWN")]
     assert daemon.exit_code() == 3
+
+
+def test_the_journal_can_be_filtered_by_each_of_its_events(tmp_path):
+    sources = "".join(path.read_text(encoding="utf-8") for path in (build.SOURCE / "plugins/resource_alert").rglob("*.c"))
+    kinds = {kind for call in re.findall(r'(?:journal_put|put_line|journal_control_command)\(([^;]*?)\);', sources)
+             for kind in re.findall(r'(?:^|[,?:])\s*"(\w+)"', call.split("json_pack")[0])}
+    assert {"state", "response", "action", "leak", "leak_ended", "silence", "unsilence", "forget", "command"} <= kinds, kinds
+    (tmp_path / "journal").touch()
+    for kind in kinds:
+        assert ctl("journal", "--file", tmp_path / "journal", "--event", kind).returncode == 0, kind

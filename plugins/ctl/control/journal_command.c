@@ -36,8 +36,9 @@ enum {
 
 /* What the journal has, as the manual says. */
 static const char *const event_kinds[] = {
-    "state",   "response", "action",    "effect",  "forbidden",
-    "command", "silence",  "unsilence", "dropped", NULL};
+    "state",      "response", "action",    "effect", "forbidden",
+    "command",    "silence",  "unsilence", "forget", "leak",
+    "leak_ended", "dropped",  NULL};
 
 /* What is printed: from a time on, and a number of last lines of what is there
  * at the start. */

@@ -50,15 +50,21 @@ const otherMembers = (event, known) => Object.entries(event)
   .filter(([key, value]) => !["seq", "time", "event", ...known].includes(key) && value !== null && typeof value !== "object")
   .map(([key, value]) => ` ${key} ${typeof value === "number" ? formatNumber(value) : value}`).join(",");
 
+// What ends with the event.
+const describeIncident = event => !event.lasted_s ? "" : event.peak === null ? t("; it lasted {0}", formatDuration(event.lasted_s))
+  : t("; it lasted {0}, peak {1}", formatDuration(event.lasted_s), formatNumber(event.peak));
+
 // An event in words; other kinds are shown with all their members.
 const EVENT_TEXTS = {
-  state: e => [stateLabel(e.to), make("b", {}, e.rule), t(" from {0}, {1} {2}", t(e.from), seriesName(e.series), formatNumber(e.value))],
+  state: e => [stateLabel(e.to), make("b", {}, e.rule), t(" from {0}, {1} {2}", t(e.from), seriesName(e.series), formatNumber(e.value)), describeIncident(e)],
   response: e => [stateLabel(e.to), make("b", {}, e.response), t(" from {0}", t(e.from)), e.cause ? t(", caused by {0}", e.cause) : ""],
   action: e => [make("b", {}, e.response), ` ${e.action} ${describeStep(e)}`, formatTimes(e),
                 e.error ? make("span", {class: "trouble"}, `: ${e.error}`) : otherMembers(e, ["response", "action", "step", "on", "times"])],
   forbidden: e => [make("b", {}, e.response), ` ${e.what}: `, t("rule {0} is {1}", e.unless, t(e.state))],
   effect: e => [make("b", {}, e.response), t(" effect on {0}: {1}", e.rule, t(e.effect)), `, ${formatNumber(e.before)} → ${formatNumber(e.after)}`],
   command: e => [make("b", {}, e.response || ""), ` ${e.command}, `, t("by {0}", e.who)],
+  leak: e => [seriesName(e.series), `: ${e.message}`],
+  leak_ended: e => [seriesName(e.series), `: ${e.message}`],
   silence: e => [make("b", {}, e.name), ` ${t("silenced for {0}", formatDuration(e.for_s))}, `, t("by {0}", e.who), e.comment ? `: ${e.comment}` : ""],
   unsilence: e => [make("b", {}, e.name), ` ${t("no longer silenced")}, `, t("by {0}", e.who)],
 };

@@ -53,5 +53,6 @@ const WORDS = {
   "is being switched on": "正在开启", "is being switched off": "正在关闭", "is blocked": "被阻止", " ({0} times)": "（{0} 次）",
   " from {0}, {1} {2}": " 之前为{0}，{1} {2}", " from {0}": " 之前为{0}", ", caused by {0}": "，原因：{0}", "rule {0} is {1}": "规则 {0} 处于{1}状态",
   " effect on {0}: {1}": " 对 {0} 的效果：{1}", "by {0}": "操作者：{0}", "no longer silenced": "静默已解除", "1 event": "1 个事件", "{0} events": "{0} 个事件",
+  "; it lasted {0}": "；持续了 {0}", "; it lasted {0}, peak {1}": "；持续了 {0}，峰值 {1}",
   "No events yet.": "尚无事件。",
 };
