@@ -276,4 +276,4 @@ def test_a_replay_blocks_the_steps_that_a_pool_has_no_room_for(replay, rules_fil
     assert lines[1] == ('response "degrade": Scale trading/api is blocked: pool "trading": 67 connections left and 30 open, '
                         "30 needed for one more replica beside the 3 present")
     assert lines[2].endswith('pool "trading": 20 connections left and 77 open, 30 needed for one more replica beside the 5 present')
-    assert "blocked 2 time(s): its pool has no room" in output
+    assert "blocked 2 time(s) by the room of its pool" in output

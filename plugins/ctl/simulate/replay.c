@@ -213,7 +213,7 @@ static void print_replay_responses(const struct replay *replay) {
     for (size_t j = 0; j < response->actions_len; j++) {
       print_time_on(response->actions[j].name, 2, &response->actions[j].on);
       if (response->actions[j].blocked > 0) {
-        (void)printf("    blocked %llu time(s): its pool has no room\n",
+        (void)printf("    blocked %llu time(s) by the room of its pool\n",
                      (unsigned long long)response->actions[j].blocked);
       }
     }
