@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* alert_state_file: each line that is written can be read, whatever the values,
  * names and clocks. */
+#include "draw.h"
 #include "unit.h"
 
 #include <math.h>
@@ -12,15 +13,6 @@
 #include "resource_alert/alerts/alert_state_file.h"
 
 #define ROUNDS 20000
-
-static uint64_t random_state;
-
-static uint64_t draw(void) {
-  random_state ^= random_state << 13;
-  random_state ^= random_state >> 7;
-  random_state ^= random_state << 17;
-  return random_state;
-}
 
 /* Often one of the edges. */
 static int64_t draw_integer(void) {
@@ -129,10 +121,7 @@ static void expect_same(const struct alert_event *read,
 }
 
 static void what_is_written_is_read(void **state) {
-  const char *seed = getenv("SEED");
-  random_state = seed == NULL ? (uint64_t)time(NULL) : strtoull(seed, NULL, 10);
-  print_message("SEED=%llu\n", (unsigned long long)random_state);
-  random_state |= 1;
+  begin_drawing();
   char rule_name[] = "r";
   const struct rule rule = {.name = rule_name};
   (void)state;

@@ -2,6 +2,7 @@
 /* response_state_file: what is saved of a response is restored. How the file
  * behaves on a disk that hangs is a matter of append_log and tested there; the
  * test only makes syncs fail, by its own fdatasync. */
+#include "draw.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -172,23 +173,6 @@ static void what_is_saved_is_restored(void **state) {
 }
 
 /* ---- anything that can be saved ---- */
-
-static uint64_t random_state;
-
-static uint64_t draw(void) { /* xorshift64 */
-  random_state ^= random_state << 13;
-  random_state ^= random_state >> 7;
-  random_state ^= random_state << 17;
-  return random_state;
-}
-
-/* SEED repeats a run. */
-static void begin_drawing(void) {
-  const char *seed = getenv("SEED");
-  random_state = seed == NULL ? (uint64_t)time(NULL) : strtoull(seed, NULL, 10);
-  print_message("SEED=%llu\n", (unsigned long long)random_state);
-  random_state |= 1;
-}
 
 /* Often one of the edges. */
 static int64_t draw_integer(void) {

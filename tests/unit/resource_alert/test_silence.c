@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* silence: what is covered and for how long, bounds, and the file over a
  * restart. */
+#include "draw.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -187,23 +188,6 @@ static void write_file(const struct fixture *fixture, const char *text) {
   "\n"
 
 /* ---- anything that can be saved ---- */
-
-static uint64_t random_state;
-
-static uint64_t draw(void) { /* xorshift64 */
-  random_state ^= random_state << 13;
-  random_state ^= random_state >> 7;
-  random_state ^= random_state << 17;
-  return random_state;
-}
-
-/* SEED repeats a run. */
-static void begin_drawing(void) {
-  const char *seed = getenv("SEED");
-  random_state = seed == NULL ? (uint64_t)time(NULL) : strtoull(seed, NULL, 10);
-  print_message("SEED=%llu\n", (unsigned long long)random_state);
-  random_state |= 1;
-}
 
 /* Any bytes of any length. */
 static void draw_text(char *text, size_t bytes) {

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "draw.h"
 #include "monitor_fixture.h"
 #include "session_log/log_monitor.h"
 #include "support/dying.h"
@@ -65,23 +66,6 @@ static void an_idle_log_writes_nothing(void **state) {
 }
 
 /* ---- anything that can be saved ---- */
-
-static uint64_t random_state;
-
-static uint64_t draw(void) { /* xorshift64 */
-  random_state ^= random_state << 13;
-  random_state ^= random_state >> 7;
-  random_state ^= random_state << 17;
-  return random_state;
-}
-
-/* SEED repeats a run. */
-static void begin_drawing(void) {
-  const char *seed = getenv("SEED");
-  random_state = seed == NULL ? (uint64_t)time(NULL) : strtoull(seed, NULL, 10);
-  print_message("SEED=%llu\n", (unsigned long long)random_state);
-  random_state |= 1;
-}
 
 static void transfer_all(struct state_file_record *record, uint64_t *number,
                          int64_t *with_sign, size_t *size, uint32_t *count,
